@@ -1,0 +1,195 @@
+"""Everything that can go wrong by design. A docstring is the message; `{names}` are filled by the raiser.
+
+ChatMemoryError
+├── InvalidInputError                what the caller sent cannot be stored: nothing was written
+│   ├── EmptyTextError
+│   ├── ForbiddenCharacterError
+│   ├── TooLargeError
+│   ├── TooManyMessagesError
+│   ├── UnknownArgumentError
+│   ├── WrongArgumentError
+│   └── AmbiguousTextError
+├── IdempotencyConflictError         one key, two different bodies
+├── UnknownChatError
+├── OwnerMismatchError               a row that is not the caller's: never shown
+├── SettingsError                    the process was configured wrongly
+│   ├── UnknownSettingError
+│   └── InvalidSettingError
+├── DatabaseError                    the database cannot be used (yet)
+│   ├── DatabaseUnreachableError
+│   ├── UnsafeDurabilityError
+│   ├── NewerSchemaError
+│   ├── OldServerError
+│   └── RefusedStatementError
+├── EmbeddedServerError              our own PostgreSQL could not be started
+│   ├── NoBinariesError
+│   ├── NoAccountError
+│   ├── UnusableFolderError
+│   ├── WrongMajorVersionError
+│   └── StartFailedError
+├── FoldError                        a fold failed; its turns stay pending
+│   ├── RejectedDeltaError
+│   └── LostLeaseError
+├── CheckupError                     what doctor found
+│   ├── FailedChatsError
+│   └── ProbeFailedError
+└── DemoError                        the demo could not show what it is for
+    ├── UnreadableLineError
+    ├── NoPosixError
+    └── BrokenPromiseError
+"""
+
+import inspect
+
+
+class ChatMemoryError(Exception):
+    """Chat memory failed."""
+
+    def __init__(self, **facts: object) -> None:
+        """Fill the class docstring with `facts` and make it the message."""
+        self.facts = facts
+        super().__init__(inspect.cleandoc(type(self).__doc__ or "").format(**facts))
+
+
+class InvalidInputError(ChatMemoryError):
+    """{field} is not valid."""
+
+
+class EmptyTextError(InvalidInputError):
+    """{field} is empty: send at least one character that is not white space."""
+
+
+class ForbiddenCharacterError(InvalidInputError):
+    """{field} has {what} at character {position}: PostgreSQL cannot store it. Remove it and send the call again."""
+
+
+class TooLargeError(InvalidInputError):
+    """{field} is {size} bytes of UTF-8, the limit is {limit}: {remedy}."""
+
+
+class TooManyMessagesError(InvalidInputError):
+    """{field} has {size} items, the limit is {limit}: split them over several calls."""
+
+
+class UnknownArgumentError(InvalidInputError):
+    """{tool} has no argument {argument!r}: did you mean {nearest!r}? It takes {known}."""
+
+
+class WrongArgumentError(InvalidInputError):
+    """{field}: {problem}. Nothing was written: correct it and call again."""
+
+
+class AmbiguousTextError(InvalidInputError):
+    """Send either messages or snippet: {seen}."""
+
+
+class IdempotencyConflictError(ChatMemoryError):
+    """idempotency_key {key!r} was used in this chat for another body: use a new key for new text. Nothing was written."""
+
+
+class UnknownChatError(ChatMemoryError):
+    """Chat {chat_id!r} does not exist: write to it with update_memory first, or call get_memory without chat_id to list chats."""
+
+
+class OwnerMismatchError(ChatMemoryError):
+    """The stored chat belongs to another owner: the database was changed by hand. Use another chat_id, and tell its operator."""
+
+
+class SettingsError(ChatMemoryError):
+    """The settings cannot be used."""
+
+
+class UnknownSettingError(SettingsError):
+    """Unknown setting {name}: did you mean {nearest}? `chat-memory doctor --settings` lists them all."""
+
+
+class InvalidSettingError(SettingsError):
+    """{name} cannot be {value!r}: {problem}. {name}: {meaning}"""
+
+
+class DatabaseError(ChatMemoryError):
+    """The database cannot be used."""
+
+
+class DatabaseUnreachableError(DatabaseError):
+    """No PostgreSQL answers at {where}: {reason}. Check CHAT_MEMORY_DATABASE_URL, or unset it to use the embedded server."""
+
+
+class UnsafeDurabilityError(DatabaseError):
+    """{setting} is off in this PostgreSQL: acknowledged writes could be lost. Turn it on, or set CHAT_MEMORY_ALLOW_UNSAFE_DURABILITY=true."""
+
+
+class NewerSchemaError(DatabaseError):
+    """The database has migration {found}, this program knows up to {known}: install the newer chat-memory, or use another database."""
+
+
+class OldServerError(DatabaseError):
+    """PostgreSQL {found} is too old: chat-memory needs {needed} or newer. Upgrade it, or unset CHAT_MEMORY_DATABASE_URL to use the embedded server."""
+
+
+class RefusedStatementError(DatabaseError):
+    """PostgreSQL refused a statement: {reason}. Nothing of its transaction was written."""
+
+
+class EmbeddedServerError(ChatMemoryError):
+    """The embedded PostgreSQL cannot be used."""
+
+
+class NoBinariesError(EmbeddedServerError):
+    """No PostgreSQL binaries for this platform ({platform}): set CHAT_MEMORY_DATABASE_URL to a PostgreSQL 15 or newer, such as postgresql://user:password@host:5432/name."""
+
+
+class NoAccountError(EmbeddedServerError):
+    """No OS user can run the embedded PostgreSQL: {reason}. Run chat-memory as an ordinary user with a name, or set CHAT_MEMORY_DATABASE_URL to a PostgreSQL 15 or newer."""
+
+
+class UnusableFolderError(EmbeddedServerError):
+    """The data folder {folder} cannot be used: {reason}. {remedy}"""
+
+
+class WrongMajorVersionError(EmbeddedServerError):
+    """The data folder {folder} was made by PostgreSQL {found}, this program has {expected}: {remedy}"""
+
+
+class StartFailedError(EmbeddedServerError):
+    """The embedded PostgreSQL in {folder} did not start: {reason}. Its log is {log}."""
+
+
+class FoldError(ChatMemoryError):
+    """A fold failed; its turns stay pending."""
+
+
+class RejectedDeltaError(FoldError):
+    """The summarizer's answer was refused: {reason}."""
+
+
+class LostLeaseError(FoldError):
+    """The lease was lost to another worker; its fold stands, this one was dropped."""
+
+
+class CheckupError(ChatMemoryError):
+    """Something is wrong with this installation."""
+
+
+class FailedChatsError(CheckupError):
+    """{counts}. Failed chats wait for help: view chat_memory.chat_context_queue has their error_message, summarize tries one again."""
+
+
+class ProbeFailedError(CheckupError):
+    """The probe chat was not folded: it reads version {version} with {pending} turns pending. The log on stderr names the reason."""
+
+
+class DemoError(ChatMemoryError):
+    """The demo failed: {reason}."""
+
+
+class UnreadableLineError(DemoError):
+    """{file}, line {number}: {problem}. Each line is one JSON object such as {{"role": "user", "content": "Hello"}}, role one of {roles}."""
+
+
+class NoPosixError(DemoError):
+    """The demo kills its server with SIGKILL, which Windows has not: run it on Linux, macOS or WSL. All other commands work here."""
+
+
+class BrokenPromiseError(DemoError):
+    """The demo found {count}: see the lines above. Please report them with this version, {version}."""

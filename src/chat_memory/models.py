@@ -1,0 +1,268 @@
+"""The nouns: chats, turns, facts, memories, deltas and the replies built from them."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+Role = Literal["user", "assistant", "tool", "system", "note"]
+ROLES: tuple[Role, ...] = ("user", "assistant", "tool", "system", "note")
+
+TURN_BYTES = 256 * 1024
+"""Largest content of one turn, bytes of UTF-8."""
+CALL_BYTES = 1024 * 1024
+"""Largest sum of contents in one call, bytes of UTF-8."""
+CALL_MESSAGES = 200
+"""Most messages in one call."""
+CHAT_ID_BYTES = 512
+"""Longest chat id, bytes of UTF-8."""
+IDEMPOTENCY_KEY_BYTES = 512
+"""Longest idempotency key, bytes of UTF-8."""
+
+
+class Frozen(BaseModel):
+    """A value: immutable, and no field it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: the owner from the credential, and what the credential allows."""
+
+    owner: str
+    scopes: frozenset[str] = frozenset()
+
+
+class ChatKey(NamedTuple):
+    """Where a chat lives: `chat` is the key, `bucket` its first byte, leading every index."""
+
+    bucket: int
+    chat: bytes
+
+
+def chat_key(owner: str, chat_id: str) -> ChatKey:
+    """Derive the key of a chat: the first 16 bytes of sha256 over length-prefixed owner and chat id."""
+    digest = hashlib.sha256()
+    for part in (owner.encode(), chat_id.encode()):
+        digest.update(len(part).to_bytes(4, "big"))
+        digest.update(part)
+    chat = digest.digest()[:16]
+    return ChatKey(chat[0], chat)
+
+
+class Message(Frozen):
+    """What a caller sends: a role and its text."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewTurn:
+    """A message on its way into the ledger; `attested` when the caller's role field vouches for the user."""
+
+    role: Role
+    content: str
+    attested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One numbered, committed piece of a chat."""
+
+    seq: int
+    role: Role
+    attested: bool
+    content: str
+    created_at: datetime
+
+
+Basis = Literal["user_stated", "user_affirmed", "assistant_said", "inferred", "operator"]
+"""How a fact is known. Only `user_stated` (and `operator`, a person's verdict) may be confirmed."""
+
+
+class Fact(Frozen):
+    """One admitted statement, with the words that prove it.
+
+    `quote` is copied from turn `source_seq`, so it survives retention; versions count from 1.
+    """
+
+    id: str
+    key: str
+    value: str
+    basis: Basis
+    source_seq: int
+    quote: str
+    first_version: int
+    last_version: int
+
+
+class Memory(Frozen):
+    """The three fields at a version; empty at version 0."""
+
+    user_confirmed: tuple[Fact, ...] = ()
+    llm_inferred: tuple[Fact, ...] = ()
+    general_summary: str = ""
+
+
+class ProposedFact(Frozen):
+    """One change a summarizer asks for. `replaces` is the id of an existing fact, `""` when there is none."""
+
+    op: Literal["add", "confirm", "supersede", "retract"]
+    key: str
+    value: str
+    basis: Literal["user_stated", "user_affirmed", "assistant_said", "inferred"]
+    quote: str
+    source_seq: int
+    replaces: str = ""
+
+
+class Delta(Frozen):
+    """What a summarizer proposes in one fold; `summary` None keeps the old one. Empty is a success."""
+
+    facts: tuple[ProposedFact, ...] = ()
+    summary: str | None = None
+
+
+class Usage(Frozen):
+    """What a fold cost: tokens read and written by a model, 0 without one."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+class Draft(Frozen):
+    """A delta waiting to be written: made from memory `base_version`, for turns up to `upto_seq`."""
+
+    base_version: int
+    upto_seq: int
+    delta: Delta
+    summarizer: str
+    model: str = ""
+    usage: Usage = Usage()
+
+
+class Replaced(Frozen):
+    """A fact that gave way, and what took its place (None when it was retracted)."""
+
+    old: Fact
+    new: Fact | None
+
+
+class Refused(Frozen):
+    """A proposal the gate did not admit as asked, with the reason, and where it went instead."""
+
+    proposal: ProposedFact
+    reason: str
+    outcome: Literal["demoted", "dropped", "added"]
+
+
+class Change(Frozen):
+    """What one version did to the memory before it: the delta as admitted. Nothing leaves without a line here."""
+
+    added: tuple[Fact, ...] = ()
+    confirmed: tuple[Fact, ...] = ()
+    replaced: tuple[Replaced, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    evicted: tuple[Fact, ...] = ()
+    left_summary: tuple[str, ...] = ()
+
+
+class Receipt(Frozen):
+    """What a writer gets: the turns are durable.
+
+    `queue_id` names them; `estimated_completion` is when the memory should include them, None before this process has
+    seen a fold.
+    """
+
+    queue_id: str
+    status: Literal["complete", "pending_summarization"]
+    first_seq: int
+    seq: int
+    pending: int
+    estimated_completion: datetime | None = None
+
+
+class Evidence(Frozen):
+    """A fact with what proves it."""
+
+    value: str
+    id: str
+    basis: Basis
+    seq: int
+    quote: str
+
+
+class TurnReply(Frozen):
+    """A turn as it was said; `cut_from` is its full length in characters when it is shortened here."""
+
+    seq: int
+    role: Role
+    content: str
+    attested: bool | None = None
+    created_at: datetime | None = None
+    cut_from: int | None = None
+
+
+class Omitted(Frozen):
+    """Pending turns a reply had no room for: seqs, first to last, and how many."""
+
+    first_seq: int
+    last_seq: int
+    count: int
+
+
+class MemoryReply(Frozen):
+    """A chat's memory and pending turns at one moment; empty at version 0 for a chat nobody wrote to.
+
+    `lag_ms` is the age of the oldest pending turn. `left_out` names the fields, and how many facts or lines of them,
+    that `max_tokens` had no room for. `folded` counts the turns a summarize call waited for.
+    """
+
+    chat_id: str
+    version: int = 0
+    covers_seq: int = 0
+    pending: int = 0
+    lag_ms: int = 0
+    degraded: bool = False
+    size: Literal["ok", "near", "full"] = "ok"
+    user_confirmed: dict[str, str | Evidence] = {}
+    llm_inferred: dict[str, str | Evidence] = {}
+    general_summary: str = ""
+    pending_turns: tuple[TurnReply, ...] = ()
+    pending_omitted: Omitted | None = None
+    left_out: dict[str, int] | None = None
+    folded: int | None = None
+
+
+class ChatLine(Frozen):
+    """One line of the list of chats: how it began, and how long ago it was written to."""
+
+    chat_id: str
+    first_line: str
+    age_seconds: int
+    turns: int
+
+
+class ChatListReply(Frozen):
+    """An owner's latest chats, last written first."""
+
+    chats: tuple[ChatLine, ...]
+
+
+class HistoryReply(Frozen):
+    """A page of a chat as it was said, oldest first; `before` for the next older page, None at the beginning."""
+
+    chat_id: str
+    turns: tuple[TurnReply, ...]
+    before: int | None = None
+
+
+class ForgetReply(Frozen):
+    """What was deleted, by table; all zero when there was nothing."""
+
+    chat_id: str
+    deleted: dict[str, int]

@@ -1,0 +1,1 @@
+"""The room that speaks protocols: composition, MCP and stdio."""

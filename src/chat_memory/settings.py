@@ -1,0 +1,113 @@
+"""Every knob, with its default, unit and a sentence. The only reader of the environment."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from chat_memory.errors import InvalidSettingError, UnknownSettingError
+
+PREFIX = "CHAT_MEMORY_"
+TEST_PREFIX = "CHAT_MEMORY_TEST_"
+"""Reserved for the tests of this project; never a setting."""
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Settings(BaseModel):
+    """What a process was told, from `CHAT_MEMORY_*` variables."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: str = Field(
+        default="",
+        description="DSN of a PostgreSQL 15 or newer, postgresql://user:password@host:port/name. Empty: embedded.",
+    )
+    listen_url: str = Field(
+        default="",
+        description="DSN for LISTEN when database_url goes through a pooler. Empty: the same as database_url.",
+    )
+    data_dir: Path | None = Field(
+        default=None,
+        description="Folder of the embedded PostgreSQL. Unset: the user's data folder, as root /var/lib/chat-memory.",
+    )
+    owner: str = Field(
+        default="",
+        max_length=200,
+        description="Whose chats these are over stdio. Empty: local, or local:<role>/<OS user>.",
+    )
+    allow_unsafe_durability: bool = Field(
+        default=False, description="Start although fsync or synchronous_commit is off: acknowledged writes may be lost."
+    )
+    pool_size: int = Field(
+        default=8, ge=1, le=200, description="Connections to the database, one more is used to LISTEN."
+    )
+    worker: bool = Field(
+        default=True, description="Fold in the server process. Off: chats wait for `chat-memory work` elsewhere."
+    )
+    memory_tokens: int = Field(
+        default=2_000, ge=256, le=100_000, description="Cap of one memory, tokens by our counter."
+    )
+    fold_bytes: int = Field(
+        default=300_000,
+        ge=262_144,
+        le=10_000_000,
+        description="Most bytes of pending turns read into one fold; the rest follows.",
+    )
+    batch_chats: int = Field(default=50, ge=1, le=1_000, description="Most chats claimed from one bucket at a time.")
+    fold_limit: int = Field(default=16, ge=1, le=1_000, description="Most folds at once in one process.")
+    lease_seconds: Seconds = Field(
+        default=30.0, description="How long a claimed chat stays with a silent worker; renewed at a third."
+    )
+    poll_seconds: Seconds = Field(default=1.0, description="How often due chats are looked for when no bell rings.")
+    max_attempts: int = Field(default=6, ge=1, le=100, description="Failed folds after which a chat waits for help.")
+    backoff_seconds: Seconds = Field(
+        default=1.0, description="First retry delay; doubled each time, full jitter, at most 5 minutes."
+    )
+    idempotency_hours: int = Field(default=24, ge=1, le=8_760, description="How long an idempotency key is remembered.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe event written to stderr."
+    )
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings, refusing unknown and impossible ones by name.
+
+    Raises:
+        UnknownSettingError: a `CHAT_MEMORY_*` variable is no setting; the nearest one is named.
+        InvalidSettingError: a value cannot be used; its meaning is named.
+    """
+    names = {f"{PREFIX}{field.upper()}": field for field in Settings.model_fields}
+    values: dict[str, str] = {}
+    for name, value in (os.environ if environment is None else environment).items():
+        if not name.upper().startswith(PREFIX) or name.upper().startswith(TEST_PREFIX):
+            continue
+        if name.upper() not in names:
+            nearest = difflib.get_close_matches(name.upper(), names, n=1, cutoff=0.0)
+            raise UnknownSettingError(name=name, nearest=nearest[0])
+        values[names[name.upper()]] = value
+    try:
+        return Settings.model_validate({field: value for field, value in values.items() if value})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = str(first["loc"][0])
+        raise InvalidSettingError(
+            name=f"{PREFIX}{field.upper()}",
+            value=values.get(field, ""),
+            problem=first["msg"][0].lower() + first["msg"][1:],
+            meaning=Settings.model_fields[field].description,
+        ) from None
+
+
+def xdg_data_home() -> Path | None:
+    """Name the folder programs keep a user's data in, where the XDG base directory specification names one."""
+    configured = Path(os.environ.get("XDG_DATA_HOME", ""))
+    return configured if configured.is_absolute() else None
+
+
+def inherited_environment() -> dict[str, str]:
+    """Copy the whole environment, for a child process that must see what this one sees."""
+    return dict(os.environ)

@@ -1,0 +1,1 @@
+"""The room that speaks SQL: the database, its embedded server, and one module per table."""

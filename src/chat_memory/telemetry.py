@@ -1,0 +1,67 @@
+"""Every log event, named once. Logs go to stderr: stdout belongs to the protocol."""
+
+import logging
+import sys
+import traceback
+from enum import StrEnum
+from pathlib import Path
+
+import structlog
+
+
+class Event(StrEnum):
+    """What can be read in the log: a noun and what happened to it."""
+
+    SERVER_STARTED = "server_started"
+    SERVER_STOPPED = "server_stopped"
+    DATABASE_STARTED = "database_started"
+    DATABASE_FAILED = "database_failed"
+    MIGRATION_APPLIED = "migration_applied"
+    SUMMARIZER_CHOSEN = "summarizer_chosen"
+    TURNS_APPENDED = "turns_appended"
+    CHATS_CLAIMED = "chats_claimed"
+    DRAFT_STORED = "draft_stored"
+    MEMORY_WRITTEN = "memory_written"
+    FOLD_FAILED = "fold_failed"
+    FOLD_HANDED_BACK = "fold_handed_back"
+    CLAIM_LOST = "claim_lost"
+    LEASE_LOST = "lease_lost"
+    CHAT_FAILED = "chat_failed"
+    CHAT_FORGOTTEN = "chat_forgotten"
+    RECEIPTS_EXPIRED = "receipts_expired"
+    BELL_CONNECTED = "bell_connected"
+    BELL_LOST = "bell_lost"
+    WORKER_STARTED = "worker_started"
+    WORKER_STOPPED = "worker_stopped"
+    WORKER_FAILED = "worker_failed"
+    TOOL_REFUSED = "tool_refused"
+    TOOL_FAILED = "tool_failed"
+    LINE_REFUSED = "line_refused"
+    SUBSCRIBER_LOST = "subscriber_lost"
+
+
+def configure_logging(level: str) -> None:
+    """Write events of `level` (debug, info, warning, error) and above to stderr, one line each."""
+    numeric = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(
+        level=max(numeric, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(numeric),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def log(event: Event, *, level: int = logging.INFO, error: BaseException | None = None, **fields: object) -> None:
+    """Write one event with its fields. Of an error only its kind and place: its message may quote a caller's words."""
+    if error is not None:
+        frames = traceback.extract_tb(error.__traceback__)[-3:]
+        place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+        fields |= {"error": type(error).__name__, "place": place}
+    structlog.get_logger().log(level, event.value, **fields)
