@@ -1,0 +1,117 @@
+"""The bell: LISTEN/NOTIFY tells every process which chats changed. A poll stands behind it: it may be missed."""
+
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import NamedTuple, TypeAlias
+
+import anyio
+import asyncpg
+
+from chat_memory.models import ChatKey
+from chat_memory.storage.database import CONNECT_SECONDS, GONE, REFUSED_LOGIN, Session
+from chat_memory.storage.queries import load_queries
+from chat_memory.telemetry import Event, log
+
+QUERIES = load_queries("bell")
+CHANNEL = "chat_memory"
+CHECK_SECONDS = 15.0
+"""How often the listening connection is asked whether it lives: a cut network cable rings no bell."""
+RETRY_SECONDS = 0.5
+"""Pause before listening again after the connection was lost."""
+
+
+class Ring(NamedTuple):
+    """What a bell says: which chat changed, and whether there is something to fold or something to read."""
+
+    key: ChatKey
+    grew: bool
+
+
+Listener: TypeAlias = Callable[[Ring], None]
+
+
+async def ring(session: Session, rung: Ring) -> None:
+    """Tell every process, on commit, that a chat changed. Once per commit: NOTIFY serializes commits."""
+    await session.execute(QUERIES["ring_bell"], CHANNEL, f"{'+' if rung.grew else '='}{rung.key.chat.hex()}")
+
+
+class Bell:
+    """Calls its listeners for every chat that changed, in any process."""
+
+    def __init__(self) -> None:
+        """Begin with nobody listening."""
+        self._listeners: dict[object, Listener] = {}
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` for every change until the returned function is called."""
+        ticket = object()
+        self._listeners[ticket] = listener
+
+        def unsubscribe() -> None:
+            self._listeners.pop(ticket, None)
+
+        return unsubscribe
+
+    def announce(self, rung: Ring) -> None:
+        """Ring inside this process at once; other processes hear the NOTIFY."""
+        for listener in list(self._listeners.values()):
+            listener(rung)
+
+    @asynccontextmanager
+    async def waiting(self, key: ChatKey) -> AsyncGenerator["Waiter"]:
+        """Wait for changes of one chat: take the waiter before looking, so no ring falls between."""
+        waiter = Waiter()
+        unsubscribe = self.subscribe(lambda rung: waiter.wake() if rung.key == key else None)
+        try:
+            yield waiter
+        finally:
+            unsubscribe()
+
+    async def listen(self, url: str) -> None:
+        """Keep one connection to `url` listening, for ever: to PostgreSQL itself, not to a transaction pooler."""
+        while True:
+            try:
+                await self._listen_once(url)
+            except GONE + REFUSED_LOGIN as error:
+                log(Event.BELL_LOST, level=logging.WARNING, reason=type(error).__name__)
+            await anyio.sleep(RETRY_SECONDS)
+
+    async def _listen_once(self, url: str) -> None:
+        connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
+        ended = anyio.Event()
+        connection.add_termination_listener(lambda _: ended.set())
+        try:
+            await connection.add_listener(CHANNEL, self._hear)
+            log(Event.BELL_CONNECTED, level=logging.DEBUG)
+            while not ended.is_set():
+                with anyio.move_on_after(CHECK_SECONDS):
+                    await ended.wait()
+                    return
+                await connection.execute("select 1", timeout=CONNECT_SECONDS)
+        finally:
+            connection.terminate()
+
+    def _hear(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        with contextlib.suppress(ValueError, IndexError):  # anybody may NOTIFY: what is no key is no ring
+            chat = bytes.fromhex(str(payload)[1:])
+            self.announce(Ring(ChatKey(chat[0], chat), grew=str(payload).startswith("+")))
+
+
+class Waiter:
+    """Sleeps until it is woken, or for a while."""
+
+    def __init__(self) -> None:
+        """Begin asleep."""
+        self._event = anyio.Event()
+
+    def wake(self) -> None:
+        """End the sleep, or the next one if nobody sleeps."""
+        self._event.set()
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep until woken, at most `seconds`."""
+        with anyio.move_on_after(seconds):
+            await self._event.wait()
+        self._event = anyio.Event()

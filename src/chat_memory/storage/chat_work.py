@@ -1,0 +1,148 @@
+"""The cursor of every chat: how far written, how far folded, who folds it now (drawn in docs/state_machine.md)."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from chat_memory.models import ChatKey, Draft
+from chat_memory.storage.database import Record, Session
+from chat_memory.storage.queries import load_queries
+
+QUERIES = load_queries("chat_work")
+ERROR_CHARACTERS = 500
+"""How much of a failure's text is kept: enough to act on, never a turn's content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a chat is written (`head_seq`) and folded (`done_seq`), and whether it waits for help."""
+
+    head_seq: int
+    done_seq: int
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to fold one chat until the lease ends; `token` fences every write made with it."""
+
+    key: ChatKey
+    token: UUID
+    cursor: Cursor
+    draft: Draft | None
+    attempts: int
+    lease_expiries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Where the ledger stands after an append: its head, what is pending, and the database's time."""
+
+    head_seq: int
+    pending: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WorkCounts:
+    """Chats that wait, are being folded, and wait for help."""
+
+    due: int
+    leased: int
+    failed: int
+
+
+async def lock_chat(session: Session, key: ChatKey) -> Cursor | None:
+    """Lock a chat for this transaction; None when it does not exist."""
+    row = await session.fetch_row(QUERIES["lock_chat"], *key)
+    return Cursor(row["head_seq"], row["done_seq"]) if row else None
+
+
+async def open_chat(session: Session, key: ChatKey, owner: str) -> bool:
+    """Begin a chat and lock it; False when it exists already."""
+    owner_hash = hashlib.sha256(owner.encode()).digest()[:16]
+    return await session.execute(QUERIES["open_chat"], *key, owner_hash) == 1
+
+
+async def advance_head(session: Session, key: ChatKey, turns: int) -> Advance:
+    """Count `turns` new turns and make the chat due. The caller holds its lock."""
+    row = await session.fetch_row(QUERIES["advance_head"], *key, turns, session.drift)
+    assert row is not None  # noqa: S101 - the lock is held, so the row is there
+    return Advance(row["head_seq"], row["pending"], row["at"])
+
+
+async def find_due_buckets(session: Session, limit: int) -> list[int]:
+    """List the buckets with due chats, most overdue first."""
+    rows = await session.fetch(QUERIES["find_due_buckets"], session.drift, limit)
+    return [row["bucket"] for row in rows]
+
+
+async def claim_chats(session: Session, bucket: int, limit: int, lease: timedelta, token: UUID) -> list[Claim]:
+    """Claim up to `limit` due chats of one bucket under a new `token`."""
+    rows = await session.fetch(QUERIES["claim_chats"], bucket, limit, token, lease, session.drift)
+    return [_claim(row, token) for row in rows]
+
+
+async def claim_chat(session: Session, key: ChatKey, lease: timedelta, token: UUID) -> Claim | None:
+    """Claim this chat under a new `token`; None when nothing is pending or somebody else holds it."""
+    row = await session.fetch_row(QUERIES["claim_chat"], *key, token, lease, session.drift)
+    return _claim(row, token) if row else None
+
+
+async def renew_lease(session: Session, claim: Claim, lease: timedelta) -> bool:
+    """Keep a claim for another `lease`; False when it was lost."""
+    return await session.fetch_row(QUERIES["renew_lease"], *claim.key, claim.token, lease, session.drift) is not None
+
+
+async def store_draft(session: Session, claim: Claim, draft: Draft) -> bool:
+    """Keep the summarizer's answer until it is written; False when the lease was lost."""
+    values = (*claim.key, claim.token, draft.model_dump_json(), draft.upto_seq)
+    return await session.fetch_row(QUERIES["store_draft"], *values) is not None
+
+
+async def hold_lease(session: Session, claim: Claim) -> Cursor | None:
+    """Lock the chat if the claim still stands: the fence before every write. None: write nothing."""
+    row = await session.fetch_row(QUERIES["hold_lease"], *claim.key, claim.token)
+    return Cursor(row["head_seq"], row["done_seq"]) if row else None
+
+
+async def finish_fold(session: Session, claim: Claim, covers_seq: int) -> timedelta:
+    """Move the cursor to `covers_seq`, give the lease up, and return how long the oldest turn had waited."""
+    row = await session.fetch_row(QUERIES["finish_fold"], *claim.key, claim.token, covers_seq, session.drift)
+    return row["waited"] or timedelta() if row else timedelta()
+
+
+async def hand_back_lease(session: Session, claim: Claim) -> bool:
+    """Give a claim up uncounted, draft kept; False when it was lost already."""
+    return await session.fetch_row(QUERIES["hand_back_lease"], *claim.key, claim.token, session.drift) is not None
+
+
+async def hand_back_claims(session: Session, bucket: int, token: UUID) -> int:
+    """Give up whatever a claim got whose answer was lost; how many chats that were."""
+    return await session.execute(QUERIES["hand_back_claims"], bucket, token, session.drift)
+
+
+async def record_failure(session: Session, claim: Claim, error: str, backoff: timedelta, max_attempts: int) -> bool:
+    """Count a failed fold and give the claim up; True when that was one too many and the chat waits for help."""
+    values = (*claim.key, claim.token, error[:ERROR_CHARACTERS], backoff, max_attempts, session.drift)
+    row = await session.fetch_row(QUERIES["record_failure"], *values)
+    return row is not None and row["failed_at"] is not None
+
+
+async def read_cursor(session: Session, key: ChatKey) -> Cursor | None:
+    """Read how far a chat is; None when it does not exist."""
+    row = await session.fetch_row(QUERIES["read_cursor"], *key)
+    return Cursor(row["head_seq"], row["done_seq"], row["failed_at"] is not None) if row else None
+
+
+async def count_work(session: Session) -> WorkCounts:
+    """Count the chats that wait, are leased, and failed."""
+    row = await session.fetch_row(QUERIES["count_work"])
+    return WorkCounts(*row) if row else WorkCounts(0, 0, 0)
+
+
+def _claim(row: Record, token: UUID) -> Claim:
+    draft = Draft.model_validate_json(row["draft"]) if row["draft"] else None
+    cursor = Cursor(row["head_seq"], row["done_seq"])
+    return Claim(ChatKey(row["bucket"], row["chat"]), token, cursor, draft, row["attempts"], row["lease_expiries"])

@@ -1,0 +1,156 @@
+-- name: lock_chat
+-- Every writer of a chat starts here: whoever holds this row writes its turns, its memory or its end.
+select head_seq, done_seq
+from chat_memory.chat_work
+where bucket = $1 and chat = $2
+for update;
+
+-- name: open_chat
+-- A chat begins with its first turn. Nothing to do is no error: another writer began it, or is forgetting it.
+insert into chat_memory.chat_work (bucket, chat, owner_hash)
+values ($1, $2, $3)
+on conflict (bucket, chat) do nothing;
+
+-- name: advance_head
+-- New turns make the chat due, unless it is leased (the write will see head_seq), backing off, or failed.
+update chat_memory.chat_work as work
+set head_seq = work.head_seq + $3,
+    pending_since = coalesce(work.pending_since, clock.at),
+    due_at = case
+        when work.lease_token is null and work.failed_at is null then coalesce(work.due_at, clock.at)
+        else work.due_at
+    end
+from (select now() + $4::interval as at) as clock
+where work.bucket = $1 and work.chat = $2
+returning work.head_seq, work.head_seq - work.done_seq as pending, clock.at;
+
+-- name: find_due_buckets
+-- With few active chats most buckets hold nothing: ask once which do, most overdue first, then claim from those.
+select bucket
+from chat_memory.chat_work
+where due_at <= now() + $1::interval
+group by bucket
+order by min(due_at)
+limit $2;
+
+-- name: claim_chats
+-- A chat is claimed, not a turn: order and one summarizer call per chat. The lease, not the row lock, outlives this
+-- statement; a lease that ran out is taken over and counted.
+update chat_memory.chat_work as work
+set lease_token = $3,
+    due_at = due.at + $4::interval,
+    lease_expiries = work.lease_expiries + due.expired
+from (
+    select bucket, chat, now() + $5::interval as at, (lease_token is not null)::integer as expired
+    from chat_memory.chat_work
+    where bucket = $1 and due_at <= now() + $5::interval
+    order by due_at
+    limit $2
+    for update skip locked
+) as due
+where work.bucket = $1 and work.chat = due.chat
+returning work.bucket, work.chat, work.head_seq, work.done_seq, work.draft, work.attempts, work.lease_expiries;
+
+-- name: claim_chat
+-- Somebody waits for this chat: take it now, also from a back-off or a failure, but never from a living lease. Asked
+-- again with the same token after a lost answer, it answers again.
+update chat_memory.chat_work as work
+set lease_token = $3,
+    due_at = clock.at + $4::interval,
+    lease_expiries = work.lease_expiries + coalesce(work.lease_token <> $3, false)::integer
+from (select now() + $5::interval as at) as clock
+where work.bucket = $1 and work.chat = $2 and work.head_seq > work.done_seq
+    and (work.lease_token is null or work.due_at <= clock.at or work.lease_token = $3)
+returning work.bucket, work.chat, work.head_seq, work.done_seq, work.draft, work.attempts, work.lease_expiries;
+
+-- name: renew_lease
+-- A slow model keeps its chat. No row: the lease went to another worker, and this fold must stop.
+update chat_memory.chat_work as work
+set due_at = clock.at + $4::interval
+from (select now() + $5::interval as at) as clock
+where work.bucket = $1 and work.chat = $2 and work.lease_token = $3
+returning work.due_at;
+
+-- name: store_draft
+-- The model's answer is kept before it is written: a crash from here on never pays the model again.
+update chat_memory.chat_work
+set draft = $4, draft_seq = $5
+where bucket = $1 and chat = $2 and lease_token = $3
+returning draft_seq;
+
+-- name: hold_lease
+-- The fence: the first statement of every write of a fold. No row: the token is not ours any more, write nothing.
+select head_seq, done_seq
+from chat_memory.chat_work
+where bucket = $1 and chat = $2 and lease_token = $3
+for update;
+
+-- name: finish_fold
+-- The cursor moves with the memory, in one transaction. More arrived meanwhile: due again at once.
+update chat_memory.chat_work as work
+set done_seq = $4,
+    due_at = case when work.head_seq > $4 then clock.at end,
+    pending_since = clock.next_turn_at,
+    lease_token = null, draft = null, draft_seq = null,
+    attempts = 0, lease_expiries = 0, last_error = null, failed_at = null
+from (
+    select now() + $5::interval as at,
+        (select created_at from chat_memory.turns where bucket = $1 and chat = $2 and seq = $4 + 1) as next_turn_at,
+        (select pending_since from chat_memory.chat_work where bucket = $1 and chat = $2) as waiting_since
+) as clock
+where work.bucket = $1 and work.chat = $2 and work.lease_token = $3
+returning clock.at - clock.waiting_since as waited;
+
+-- name: hand_back_lease
+-- Shutting down, or nothing to fold: due at once for anybody, nothing counted, the draft kept.
+update chat_memory.chat_work as work
+set lease_token = null,
+    due_at = case when work.head_seq > work.done_seq then clock.at end
+from (select now() + $4::interval as at) as clock
+where work.bucket = $1 and work.chat = $2 and work.lease_token = $3
+returning work.head_seq;
+
+-- name: hand_back_claims
+-- The answer to a claim was lost: what it may have claimed is due again now, not when its leases end.
+with claimed as (
+    select bucket, chat
+    from chat_memory.chat_work
+    where bucket = $1 and due_at is not null and lease_token = $2
+    order by bucket, chat
+    for update
+)
+update chat_memory.chat_work as work
+set lease_token = null, due_at = now() + $3::interval
+from claimed
+where work.bucket = $1 and work.chat = claimed.chat;
+
+-- name: record_failure
+-- A failed fold is counted and waits its back-off; after too many the chat waits for help and stays readable. The draft
+-- goes: it is what failed.
+update chat_memory.chat_work as work
+set attempts = work.attempts + 1,
+    last_error = $4,
+    lease_token = null, draft = null, draft_seq = null,
+    due_at = case when work.attempts + 1 < $6 then clock.at + $5::interval end,
+    failed_at = case when work.attempts + 1 >= $6 then clock.at end
+from (select now() + $7::interval as at) as clock
+where work.bucket = $1 and work.chat = $2 and work.lease_token = $3
+returning work.attempts, work.failed_at;
+
+-- name: read_cursor
+-- Who waits for a fold asks how far it got: one primary-key read.
+select head_seq, done_seq, failed_at
+from chat_memory.chat_work
+where bucket = $1 and chat = $2;
+
+-- name: delete_cursor
+-- The end of a chat's life: with the row goes every lease and draft of it.
+delete from chat_memory.chat_work
+where bucket = $1 and chat = $2;
+
+-- name: count_work
+-- What doctor shows: chats waiting, leased and failed, each counted in its own partial index.
+select
+    (select count(*) from chat_memory.chat_work where due_at is not null and lease_token is null) as due,
+    (select count(*) from chat_memory.chat_work where due_at is not null and lease_token is not null) as leased,
+    (select count(*) from chat_memory.chat_work where failed_at is not null) as failed;

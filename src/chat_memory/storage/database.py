@@ -1,0 +1,266 @@
+"""The database: a pool, sessions on it, transactions that try again, and its errors put in our words."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import anyio
+import asyncpg
+import asyncpg.pool
+
+from chat_memory.errors import (
+    DatabaseError,
+    DatabaseUnreachableError,
+    OldServerError,
+    RefusedStatementError,
+    UnsafeDurabilityError,
+)
+from chat_memory.storage.queries import Query
+
+Record: TypeAlias = "asyncpg.Record"
+Revive: TypeAlias = Callable[[], Awaitable[None]]
+Result = TypeVar("Result")
+
+CONNECT_SECONDS = 5.0
+"""How long one connection attempt may take: a dead address must not hang a call."""
+STATEMENT_SECONDS = 30.0
+"""How long one statement may take: ours take milliseconds, a lock queue seconds."""
+RUN_TRIES = 4
+"""How often what may safely run twice is tried when connections break."""
+RUN_PAUSE_SECONDS = 0.25
+"""Pause before the next try, doubled each time: a restarting PostgreSQL needs about a second."""
+TRANSACTION_TRIES = 5
+"""Deadlocks and serialization failures are nobody's fault: the whole transaction runs again, this often at most."""
+OLDEST_SERVER = 15
+"""First PostgreSQL major version the SQL of this room runs on."""
+
+GONE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    OSError,
+    TimeoutError,
+)
+"""What asyncpg raises when no server answers or a connection broke: the outcome of a statement is unknown."""
+REFUSED_LOGIN = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ClientConfigurationError,
+)
+SCHEMES = ("postgresql", "postgres")
+UNREADABLE = "a URL that cannot be read"
+MISWRITTEN = "it should be postgresql://user:password@host:port/name, with @ / ? # of the password as %40 %2F %3F %23"
+ROLLED_BACK = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+@dataclass(slots=True)
+class Clock:
+    """The database's clock, moved by `drift`: zero in service; tests own time by setting it."""
+
+    drift: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One connection for as long as it is borrowed, and the clock its statements use."""
+
+    connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+    clock: Clock
+
+    @property
+    def drift(self) -> timedelta:
+        """How far the clock is moved: the last parameter of every query that asks for the time."""
+        return self.clock.drift
+
+    async def fetch(self, query: Query, *values: object) -> "list[asyncpg.Record]":
+        """Run a query and return its rows."""
+        return await self.connection.fetch(query.sql, *values)
+
+    async def fetch_row(self, query: Query, *values: object) -> "asyncpg.Record | None":
+        """Run a query and return its first row, None when there is none."""
+        return await self.connection.fetchrow(query.sql, *values)
+
+    async def execute(self, query: Query, *values: object) -> int:
+        """Run a query and return how many rows it touched."""
+        status = await self.connection.execute(query.sql, *values)
+        return int(status.rpartition(" ")[2])
+
+
+@dataclass(slots=True)
+class Database:
+    """Where chats live. `revive` is called when nobody answers: it starts the embedded server again."""
+
+    pool: "asyncpg.Pool[asyncpg.Record]"
+    url: str
+    clock: Clock = field(default_factory=Clock)
+    revive: Revive | None = None
+
+    @asynccontextmanager
+    async def session(self) -> AsyncGenerator[Session]:
+        """Borrow a connection; each statement commits by itself.
+
+        Raises:
+            DatabaseUnreachableError: nobody answers, or the connection broke: what ran on it may have committed.
+            RefusedStatementError: PostgreSQL refused a statement for its data or its meaning.
+        """
+        with translated(self.url):
+            try:
+                connection = await self._acquire()
+                try:
+                    yield Session(connection, self.clock)
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await self.pool.release(connection, timeout=CONNECT_SECONDS)
+            except GONE:
+                await self.pool.expire_connections()  # the others of the pool broke with it, or will not be missed
+                raise
+
+    async def run(self, work: Callable[[Session], Awaitable[Result]]) -> Result:
+        """Run `work`, which may safely run twice, and try again when its connection breaks: a restart goes unnoticed.
+
+        Raises:
+            DatabaseUnreachableError: nobody answers, after a second and a half of trying.
+        """
+        for tries_left in reversed(range(RUN_TRIES)):
+            try:
+                async with self.session() as session:
+                    return await work(session)
+            except DatabaseUnreachableError:
+                if not tries_left:
+                    raise
+            await anyio.sleep(RUN_PAUSE_SECONDS * 2 ** (RUN_TRIES - 1 - tries_left))
+        raise AssertionError  # the loop returns or raises
+
+    async def transact(self, work: Callable[[Session], Awaitable[Result]]) -> Result:
+        """Run `work` in one transaction and return its result once it is committed.
+
+        Deadlocks and serialization failures run it again, so `work` must not change anything but the database.
+
+        Raises:
+            DatabaseUnreachableError: the outcome is unknown: look it up, never guess.
+        """
+        for tries_left in reversed(range(TRANSACTION_TRIES)):
+            try:
+                async with self.session() as session, session.connection.transaction():
+                    return await work(session)
+            except ROLLED_BACK as error:
+                if not tries_left:
+                    raise RefusedStatementError(reason=reason_of(error)) from error
+        raise AssertionError  # the loop returns or raises
+
+    async def _acquire(self) -> "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]":
+        try:
+            return await self.pool.acquire()
+        except GONE:
+            if self.revive is None:
+                raise
+            await self.revive()
+            return await self.pool.acquire()
+
+
+class translated:  # noqa: N801 - reads as a word at its place of use
+    """Let asyncpg's errors leave this room in our words; rollbacks worth another try pass as they are."""
+
+    def __init__(self, url: str) -> None:
+        """Remember whom to name."""
+        self.url = url
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        """Translate."""
+        if isinstance(error, GONE + REFUSED_LOGIN) and not isinstance(error, DatabaseError):
+            raise DatabaseUnreachableError(where=describe_url(self.url), reason=reason_of(error)) from error
+        if isinstance(error, asyncpg.PostgresError) and not isinstance(error, ROLLED_BACK):
+            raise RefusedStatementError(reason=reason_of(error)) from error
+
+
+def reason_of(error: BaseException) -> str:
+    """Say in one line what went wrong."""
+    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+def describe_url(url: str) -> str:
+    """Name a database without its password: host, port and name only, and nothing of a URL whose parts are in doubt."""
+    try:
+        parts = urlsplit(url)
+        query = parse_qs(parts.query)
+        if parts.scheme not in SCHEMES or "@" in parts.path + parts.query + parts.fragment:
+            return UNREADABLE  # a password with an unescaped / ? or # ends up in any of these
+        host = parts.hostname or query.get("host", [""])[0] or "the default host"
+        port = parts.port or query.get("port", ["5432"])[0]
+    except ValueError:
+        return UNREADABLE
+    return f"{host}:{port}{parts.path}"
+
+
+@asynccontextmanager
+async def open_database(url: str, *, pool_size: int, revive: Revive | None = None) -> AsyncGenerator[Database]:
+    """Open a pool of at most `pool_size` connections and close it at the end.
+
+    Raises:
+        DatabaseUnreachableError: nobody answers at `url`, or refuses the login.
+    """
+    with translated(url):
+        try:
+            pool = await asyncpg.create_pool(
+                url, min_size=0, max_size=pool_size, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS
+            )
+            await pool.release(await pool.acquire())  # a dead address is told now, not to the first caller
+        except ValueError as error:
+            # asyncpg's own words are safe, those of what it calls quote the part that may be a password
+            reason = reason_of(error) if isinstance(error, asyncpg.InterfaceError) else MISWRITTEN
+            raise DatabaseUnreachableError(where=describe_url(url), reason=reason) from error
+    try:
+        yield Database(pool, url, revive=revive)
+    finally:
+        with anyio.CancelScope(shield=True), anyio.move_on_after(CONNECT_SECONDS) as closing:
+            await pool.close()
+        if closing.cancelled_caught:
+            pool.terminate()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What a PostgreSQL says about itself."""
+
+    version: int
+    settings: dict[str, str]
+    role: str
+
+
+DURABILITY = ("fsync", "synchronous_commit")
+"""Settings without which a commit may be lost after it was answered."""
+
+
+async def read_server_facts(db: Database) -> ServerFacts:
+    """Ask the server for its major version, its durability settings and the role we are."""
+    async with db.session() as session:
+        row = await session.connection.fetchrow(
+            "select current_setting('server_version_num')::integer / 10000, current_user, "
+            + ", ".join(f"current_setting('{name}')" for name in DURABILITY)
+        )
+    values: list[Any] = list(row or ())
+    return ServerFacts(values[0], dict(zip(DURABILITY, values[2:], strict=True)), values[1])
+
+
+def refuse_unfit_server(facts: ServerFacts, *, allow_unsafe: bool) -> None:
+    """Stop before the first write when this server would lose it.
+
+    Raises:
+        OldServerError: older than PostgreSQL 15.
+        UnsafeDurabilityError: a durability setting is off and that was not allowed.
+    """
+    if facts.version < OLDEST_SERVER:
+        raise OldServerError(found=facts.version, needed=OLDEST_SERVER)
+    unsafe = [name for name, value in facts.settings.items() if value == "off"]
+    if unsafe and not allow_unsafe:
+        raise UnsafeDurabilityError(setting=" and ".join(unsafe))

@@ -1,0 +1,48 @@
+"""Every version a memory had, with what it changed and what it cost."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chat_memory.models import Change, ChatKey, Draft, Memory
+from chat_memory.storage.database import Session
+from chat_memory.storage.queries import load_queries
+
+QUERIES = load_queries("memory_versions")
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version: the turns it folded, what it changed, and the memory that came out."""
+
+    version: int
+    from_seq: int
+    covers_seq: int
+    replaces_version: int | None
+    delta: Change
+    memory: Memory
+    summarizer: str
+    model: str
+    tokens_in: int
+    tokens_out: int
+    created_at: datetime
+
+
+async def keep_version(
+    session: Session, key: ChatKey, version: int, span: tuple[int, int], change: Change, memory: Memory, draft: Draft
+) -> None:
+    """Keep a version beside the memory it became, in the same transaction."""
+    stored = (change.model_dump_json(), memory.model_dump_json())
+    cost = (draft.summarizer, draft.model, draft.usage.tokens_in, draft.usage.tokens_out)
+    await session.execute(QUERIES["keep_version"], *key, version, *span, *stored, *cost, session.drift)
+
+
+async def read_versions(session: Session, key: ChatKey) -> list[Version]:
+    """Read every version of a chat's memory, oldest first."""
+    return [_version(dict(row)) for row in await session.fetch(QUERIES["read_versions"], *key)]
+
+
+def _version(row: dict[str, Any]) -> Version:
+    row["delta"] = Change.model_validate_json(row["delta"])
+    row["memory"] = Memory.model_validate_json(row["memory"])
+    return Version(**row)

@@ -1,0 +1,59 @@
+"""What tests say over and over: a call to append, a chat to claim, time to pass."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+from chat_memory.models import ChatKey, Delta, Draft, NewTurn, Role, chat_key
+from chat_memory.storage import chat_work, lives
+from chat_memory.storage.chat_work import Claim
+from chat_memory.storage.database import Database
+from chat_memory.storage.lives import Appended
+from chat_memory.storage.turns import Call
+from chat_memory.tools.intake import hash_request
+
+LEASE = timedelta(seconds=30)
+OWNER = "alice"
+
+
+def say(*contents: str, role: Role = "user") -> list[NewTurn]:
+    """Turns of one role."""
+    return [NewTurn(role, content, attested=role == "user") for content in contents]
+
+
+def call(chat_id: str, *contents: str, idempotency_key: str = "", owner: str = OWNER) -> Call:
+    """One call with the user's words."""
+    turns = say(*contents)
+    key = chat_key(owner, chat_id)
+    return Call(key, owner, chat_id, turns, uuid4(), "test", idempotency_key, hash_request(turns))
+
+
+async def append(db: Database, chat_id: str, *contents: str) -> Appended:
+    """Write the user's words to a chat."""
+    return await lives.append(db, call(chat_id, *contents))
+
+
+def key_of(chat_id: str) -> ChatKey:
+    """Name a chat of the usual owner."""
+    return chat_key(OWNER, chat_id)
+
+
+async def claim_due(db: Database, key: ChatKey) -> list[Claim]:
+    """Claim what is due in a chat's bucket, as a worker does."""
+    async with db.session() as session:
+        return await chat_work.claim_chats(session, key.bucket, 10, LEASE, uuid4())
+
+
+async def claim_one(db: Database, chat_id: str) -> Claim:
+    """Claim a chat that must be due."""
+    (claim,) = await claim_due(db, key_of(chat_id))
+    return claim
+
+
+def pass_time(db: Database, time: timedelta) -> None:
+    """Let time pass for every statement of this database: its clock is moved, nobody waits."""
+    db.clock.drift += time
+
+
+def draft(upto_seq: int, summary: str = "A summary.", base_version: int = 0) -> Draft:
+    """A summarizer's answer."""
+    return Draft(base_version=base_version, upto_seq=upto_seq, delta=Delta(summary=summary), summarizer="test")

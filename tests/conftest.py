@@ -1,0 +1,118 @@
+"""Real things for every test: a PostgreSQL of its own database, a toolbox on it, callers to use it."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from chat_memory.models import Caller
+from chat_memory.prompts.extractive import Extractive
+from chat_memory.settings import Settings
+from chat_memory.storage.bell import Bell
+from chat_memory.storage.database import Database, open_database
+from chat_memory.storage.embedded import start_embedded
+from chat_memory.storage.migrations import migrate
+from chat_memory.tools.toolbox import Toolbox
+from tests.folders import open_folder
+
+NUMBERS = count(1)
+
+
+def with_database(url: str, name: str) -> str:
+    """Name another database of the same server."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """asyncpg speaks asyncio only."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """A PostgreSQL that may create databases: the one named for the tests, else an embedded one made for this run."""
+    configured = os.environ.get("CHAT_MEMORY_TEST_DATABASE_URL", "")
+    if configured:
+        yield configured
+        return
+    with open_folder() as folder:
+        server = start_embedded(folder / "data")
+        yield server.url
+        server.close()
+
+
+@pytest.fixture(scope="session")
+async def template(server_url: str) -> AsyncIterator[str]:
+    """A migrated database to copy from."""
+    name = f"chat_memory_template_{os.getpid()}"
+    await run_on(server_url, f"create database {name}")
+    async with open_database(with_database(server_url, name), pool_size=1) as db:
+        await migrate(db)
+    yield name
+    await run_on(server_url, f"drop database {name}")
+
+
+@pytest.fixture
+async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
+    """A database of this test's own, migrated."""
+    name = f"chat_memory_test_{os.getpid()}_{next(NUMBERS)}"
+    await run_on(server_url, f"create database {name} template {template}")
+    yield with_database(server_url, name)
+    await run_on(server_url, f"drop database {name} with (force)")
+
+
+async def run_on(url: str, statement: str) -> None:
+    """Run one statement that no transaction may hold."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    """The storage room on this test's database."""
+    async with open_database(database_url, pool_size=8) as opened:
+        yield opened
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """The defaults."""
+    return Settings()
+
+
+@pytest.fixture
+def box(db: Database, settings: Settings) -> Toolbox:
+    """What tools work with; nothing folds and nobody listens until the test says so."""
+    return Toolbox(settings, db, Bell(), Extractive())
+
+
+@pytest.fixture
+def alice() -> Caller:
+    """A caller."""
+    return Caller("alice")
+
+
+@pytest.fixture
+def bob() -> Caller:
+    """Another caller."""
+    return Caller("bob")
+
+
+@pytest.fixture
+def environment(database_url: str) -> dict[str, str]:
+    """What a server process of this test is told: this test's database, and our own source."""
+    return {
+        "CHAT_MEMORY_DATABASE_URL": database_url,
+        "CHAT_MEMORY_OWNER": "alice",
+        "CHAT_MEMORY_LOG_LEVEL": "warning",
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(Path(__file__).parent.parent / "src"),
+    }

@@ -1,0 +1,103 @@
+"""The bell between processes: heard on commit, never before, and again after its connection broke."""
+
+from collections.abc import AsyncIterator
+
+import anyio
+import pytest
+
+from chat_memory.storage import bell
+from chat_memory.storage.bell import Bell, Ring
+from chat_memory.storage.database import Database, Session
+from tests.chats import append, key_of
+from tests.conftest import run_on
+
+KILL_LISTENER = (
+    "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query like 'LISTEN%'"
+)
+PATIENCE = 20.0
+"""Seconds until a bell that should ring counts as silent: never reached when it works."""
+
+
+@pytest.fixture
+async def heard(database_url: str) -> AsyncIterator["Ears"]:
+    """A bell as another process has it: on a connection of its own."""
+    other = Bell()
+    ears = Ears()
+    other.subscribe(ears.hear)
+    async with anyio.create_task_group() as group:
+        group.start_soon(other.listen, database_url)
+        yield ears
+        group.cancel_scope.cancel()
+
+
+class Ears:
+    """What was heard."""
+
+    def __init__(self) -> None:
+        self.rings: list[Ring] = []
+        self._rung = anyio.Event()
+
+    def hear(self, rung: Ring) -> None:
+        self.rings.append(rung)
+        self._rung.set()
+
+    async def wait(self) -> list[Ring]:
+        with anyio.fail_after(PATIENCE):
+            await self._rung.wait()
+        rings, self.rings, self._rung = self.rings, [], anyio.Event()
+        return rings
+
+
+async def ring_until_heard(db: Database, heard: Ears) -> None:
+    """The other process may still be connecting: ring until it answers, then silence."""
+    key = key_of("test")
+    with anyio.fail_after(PATIENCE):
+        while not heard.rings:
+            await db.transact(lambda session: bell.ring(session, Ring(key, grew=False)))
+            await anyio.sleep(0.02)
+    await anyio.sleep(0.1)
+    await heard.wait()
+
+
+async def test_an_append_rings_in_every_process(db: Database, heard: Ears) -> None:
+    await ring_until_heard(db, heard)
+    await append(db, "a", "hello")
+    assert await heard.wait() == [Ring(key_of("a"), grew=True)]
+
+
+async def test_what_was_not_committed_does_not_ring(db: Database, heard: Ears) -> None:
+    await ring_until_heard(db, heard)
+
+    async def ring_and_fail(session: Session) -> None:
+        await bell.ring(session, Ring(key_of("lost"), grew=True))
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await db.transact(ring_and_fail)
+    await append(db, "a", "hello")
+    assert await heard.wait() == [Ring(key_of("a"), grew=True)]
+
+
+async def test_the_bell_is_heard_again_after_its_connection_broke(db: Database, heard: Ears, database_url: str) -> None:
+    await ring_until_heard(db, heard)
+    await run_on(database_url, KILL_LISTENER)
+    await ring_until_heard(db, heard)
+
+
+async def test_anybodys_nonsense_on_the_channel_is_no_ring(db: Database, heard: Ears) -> None:
+    await ring_until_heard(db, heard)
+    async with db.session() as session:
+        for payload in ("", "+", "nonsense", "+zz", "="):
+            await session.connection.execute("select pg_notify('chat_memory', $1)", payload)
+    await append(db, "a", "hello")
+    assert await heard.wait() == [Ring(key_of("a"), grew=True)]
+
+
+async def test_a_waiter_woken_before_it_sleeps_does_not_sleep() -> None:
+    """Taken before looking, so no ring falls between the look and the sleep."""
+    own = Bell()
+    async with own.waiting(key_of("a")) as waiter:
+        own.announce(Ring(key_of("b"), grew=True))
+        own.announce(Ring(key_of("a"), grew=True))
+        with anyio.fail_after(PATIENCE):
+            await waiter.sleep(3600)

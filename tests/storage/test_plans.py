@@ -1,0 +1,114 @@
+"""Hot queries stay on their indexes: explained with 100,000 finished and 100 due chats."""
+
+import re
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from chat_memory.storage.database import Database, Session, open_database
+from chat_memory.storage.queries import load_queries
+from tests.chats import LEASE, key_of
+from tests.conftest import run_on, with_database
+
+ZERO = timedelta()
+KEY = tuple(key_of("explained"))
+TOKEN = uuid4()
+HOT: dict[str, tuple[object, ...]] = {
+    "chat_work.lock_chat": KEY,
+    "chat_work.open_chat": (*KEY, b"owner"),
+    "chat_work.advance_head": (*KEY, 1, ZERO),
+    "chat_work.find_due_buckets": (ZERO, 16),
+    "chat_work.claim_chats": (7, 50, TOKEN, LEASE, ZERO),
+    "chat_work.claim_chat": (*KEY, TOKEN, LEASE, ZERO),
+    "chat_work.renew_lease": (*KEY, TOKEN, LEASE, ZERO),
+    "chat_work.store_draft": (*KEY, TOKEN, "{}", 1),
+    "chat_work.hold_lease": (*KEY, TOKEN),
+    "chat_work.finish_fold": (*KEY, TOKEN, 1, ZERO),
+    "chat_work.hand_back_lease": (*KEY, TOKEN, ZERO),
+    "chat_work.hand_back_claims": (7, TOKEN, ZERO),
+    "chat_work.record_failure": (*KEY, TOKEN, "error", LEASE, 5, ZERO),
+    "chat_work.read_cursor": KEY,
+    "chat_work.count_work": (),
+    "turns.find_call": (*KEY, TOKEN),
+    "turns.read_pending_turns": (*KEY, 0, 1000),
+    "turns.read_turns": (*KEY, [1, 2]),
+    "turns.read_history": (*KEY, 1000, 20, 1000),
+    "receipts.find_receipt": (*KEY, "key"),
+    "receipts.expire_receipts": (7, LEASE, ZERO),
+    "chat_metadata.read_memory": KEY,
+    "chat_metadata.read_snapshot": (*KEY, ZERO, 300, 1000),
+    "chat_metadata.write_memory": (*KEY, "[]", "[]", "", 0, 1, False, ZERO),
+    "conversations.list_latest_chats": ("alice", 10, ZERO),
+    "memory_versions.read_versions": KEY,
+}
+FILL = """
+insert into chat_memory.chat_work (bucket, chat, head_seq, done_seq, due_at, pending_since, owner_hash)
+select get_byte(chat, 0), chat, 1, case when n <= 100 then 0 else 1 end, case when n <= 100 then now() end,
+    case when n <= 100 then now() end, 'owner'
+from (select n, substr(sha256(n::text::bytea), 1, 16) as chat from generate_series(1, 100100) as n) as chats;
+insert into chat_memory.conversations (bucket, chat, owner, chat_id, birth, created_at)
+select bucket, chat, case when get_byte(chat, 1) = 0 then 'alice' else 'owner ' || get_byte(chat, 1) end,
+    encode(chat, 'hex'), gen_random_uuid(), now()
+from chat_memory.chat_work;
+insert into chat_memory.turns (bucket, chat, seq, role, attested, content, call_id, trigger_source, created_at)
+select bucket, chat, 1, 'user', true, 'hello', gen_random_uuid(), 'test', now() from chat_memory.chat_work;
+insert into chat_memory.receipts (bucket, chat, idempotency_key, request_hash, first_seq, last_seq, created_at)
+select bucket, chat, 'key', 'hash', 1, 1, now() from chat_memory.chat_work;
+insert into chat_memory.chat_metadata (bucket, chat, user_confirmed, llm_inferred, general_summary, token_count,
+    version, degraded, created_at, updated_at)
+select bucket, chat, '[]', '[]', 'hello', 1, 1, false, now(), now() from chat_memory.chat_work where done_seq = 1;
+insert into chat_memory.memory_versions (bucket, chat, version, from_seq, covers_seq, delta, memory, summarizer, model,
+    tokens_in, tokens_out, created_at)
+select bucket, chat, 1, 1, 1, '{}', '{}', 'test', '', 0, 0, now() from chat_memory.chat_work where done_seq = 1;
+"""
+
+
+@pytest.fixture(scope="module")
+async def explained(server_url: str, template: str) -> dict[str, str]:
+    """The plan of every hot query on a full database."""
+    name = f"{template}_full"
+    await run_on(server_url, f"create database {name} template {template}")
+    try:
+        async with open_database(with_database(server_url, name), pool_size=1) as db, db.session() as session:
+            await session.connection.execute(FILL)
+            await session.connection.execute("analyze")
+            return {name: await explain(session, name) for name in HOT}
+    finally:
+        await run_on(server_url, f"drop database {name}")
+
+
+async def explain(session: Session, name: str) -> str:
+    table, _, query = name.partition(".")
+    rows = await session.connection.fetch(f"explain {load_queries(table)[query].sql}", *HOT[name])
+    return "\n".join(row[0] for row in rows)
+
+
+@pytest.mark.parametrize("name", HOT)
+async def test_a_hot_query_never_scans_a_table(explained: dict[str, str], name: str) -> None:
+    """Dropping an index, or a predicate that no longer matches one, fails here."""
+    assert not re.search(r"Seq Scan on (?!pg_)\w+", explained[name]), explained[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("chat_work.find_due_buckets", "chat_work_due"),
+        ("chat_work.claim_chats", "chat_work_due"),
+        ("chat_work.hold_lease", "chat_work_pkey"),
+        ("turns.read_pending_turns", "turns_pkey"),
+        ("turns.read_history", "turns_pkey"),
+        ("receipts.expire_receipts", "receipts_age"),
+        ("conversations.list_latest_chats", "conversations_owner"),
+        ("chat_metadata.read_snapshot", "chat_metadata_pkey"),
+    ],
+)
+async def test_a_hot_query_uses_its_index(explained: dict[str, str], name: str, index: str) -> None:
+    assert index in explained[name], explained[name]
+
+
+async def test_the_check_would_see_a_scan(db: Database) -> None:
+    """A plan without an index is what the search above finds."""
+    async with db.session() as session:
+        rows = await session.connection.fetch("explain select * from chat_memory.turns where content = 'x'")
+    assert re.search(r"Seq Scan on (?!pg_)\w+", "\n".join(row[0] for row in rows))
