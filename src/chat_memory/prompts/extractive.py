@@ -1,0 +1,48 @@
+"""The summarizer that needs no model, key or network: coverage for the summary, proven statements for the facts."""
+
+from collections.abc import Iterable, Iterator
+
+from chat_memory.models import Delta, Turn
+from chat_memory.prompts.assumptions import find_assumptions
+from chat_memory.prompts.coverage import choose_lines
+from chat_memory.prompts.sentences import Line, parse_lines, split_sentences, write_lines
+from chat_memory.prompts.summarizer import FoldRequest, Proposal
+from chat_memory.prompts.testimony import find_testimony
+from chat_memory.prompts.tokens import CAP_SHARE, count_facts, fit_words
+
+SUMMARY_SHARE = 0.5
+"""Share of the used cap for the summary; facts have the rest."""
+FACTS_SHARE = 0.3
+"""Share of the used cap for confirmed facts: the gate never evicts one, so a chat's later facts need the rest."""
+LINE_TOKENS = 80
+"""Longest line of a summary, tokens; a longer sentence is cut at a word."""
+
+
+class Extractive:
+    """Folds without a model: same request, same answer, about a millisecond for two messages."""
+
+    name = "extractive"
+    model = ""
+
+    async def fold(self, request: FoldRequest) -> Proposal:
+        """Propose the lines that cover most, what the user stated outright, and what the assistant assumed."""
+        room = int(request.memory_tokens * CAP_SHARE * FACTS_SHARE)
+        lines = parse_lines(request.memory.general_summary)
+        facts = [
+            *find_testimony(request.turns, request.memory.user_confirmed, room),
+            *find_assumptions(request.turns, lines),
+        ]
+        return Proposal(Delta(facts=tuple(facts), summary=_summarize(request, lines)))
+
+
+def _summarize(request: FoldRequest, lines: Iterable[Line]) -> str | None:
+    """Choose anew among the summary's lines and the new sentences; None when nothing was said."""
+    cap = int(request.memory_tokens * CAP_SHARE)
+    room = min(int(cap * SUMMARY_SHARE), cap - count_facts(request.memory.user_confirmed))
+    return write_lines(choose_lines([*lines, *_new_lines(request.turns)], room)) or None
+
+
+def _new_lines(turns: Iterable[Turn]) -> Iterator[Line]:
+    for turn in turns:
+        for sentence in split_sentences(turn.content):
+            yield Line(turn.seq, turn.role, fit_words(sentence, LINE_TOKENS))

@@ -1,0 +1,132 @@
+"""The words that change what a clause claims: negations, conditions, reports and questions.
+
+English in full, the commonest of other languages: a word missing here lets a fact be confirmed without its hedge, so
+lists lean towards too many; a word too many only leaves a fact among the assumptions.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from chat_memory.prompts.words import lexicon
+
+Scope = Literal["negation", "condition", "report", "question", "quotation"]
+
+SCOPES: tuple[Scope, ...] = ("negation", "condition", "report")
+"""Those a value can carry with it: `not vegan`. A question or a quotation states nothing, whatever the value says."""
+
+NEGATIONS = lexicon(
+    "not no never none nobody nothing neither nor without cannot nowhere hardly barely nope nah kidding joking jk"
+    " false wrong incorrect untrue doubt doubts deny denies refuse refuses reject rejects except unlike"
+    " dont doesnt didnt cant wont isnt arent wasnt werent havent hasnt hadnt couldnt shouldnt wouldnt aint"
+    " nicht kein keine keinen keinem keiner nie niemals ohne ne pas jamais aucun aucune sans nunca jamás sin ninguno"
+    " ninguna não nem sem non senza niet geen nooit ikke aldrig inte не нет ни никогда без değil"
+)
+CONTRASTS = frozenset({"instead", "rather"})
+"""With `of` or `than` after them they negate their own clause and no other."""
+
+TAKES_BACK = lexicon(
+    "forget remove delete drop cancel cancelled canceled ignore scrap disregard erase wrong changed stop stopped quit"
+    " vergiss lösche olvida borra oublie supprime"
+)
+"""Besides a negation, what says that a fact no longer holds."""
+
+CONDITIONS = lexicon(
+    "if unless whether suppose supposing assuming imagine pretend hypothetically hypothetical maybe perhaps probably"
+    " possibly might wish wonder wondering example unsure provided wenn falls vielleicht peut quizá quizás talvez"
+    " forse misschien если может"
+)
+REPORTS = lexicon(
+    "said says told tells claims claimed thinks believes wrote writes asked asks replied insists according allegedly"
+    " supposedly sagte sagt dijo dice disse сказал сказала"
+)
+OWN_VOICE = frozenset({"i", "we", "i've", "we've", "already", "just"})
+"""Before a report these make it the user's own: `as I said`."""
+
+INTERJECTIONS = lexicon(
+    "no nope nah yes yeah yep oh hm hmm um uh well ok okay sorry actually wait hold on please thanks thank you sir"
+    " madam hey hi hello so and but or then also now right sure great good perfect alright"
+)
+RESUMES = lexicon("make it it's i i'm i'd i'll let change my we our actually wait sorry please that the thanks thank")
+"""After a `no` that opens a clause these show it answers what came before and negates nothing after it."""
+
+BELIEFS = lexicon(
+    "think believe say said mean know sure true case certain claim assume guess suppose accept agree confirm imply"
+    " denke glaube crois pense creo acho penso думаю"
+)
+"""A not before these reaches over the comma: `I don't think, my budget is 500`."""
+
+JOINERS = frozenset({"and", "but", "so", "then", "yet", "however", "though", "although", "while", "because"})
+SUBJECTS = lexicon(
+    "i i'm i'd i've i'll my we we're we'd we've we'll our you you're your he he's she she's they they're their it it's"
+    " his her there"
+)
+
+_ASKS = lexicon("what when where which who whom whose why how is are was were do does did am isn't aren't what's")
+_ASKS_SOMEONE = lexicon("can could will would shall should may might have has had can't couldn't won't")
+_TAGS = _ASKS | _ASKS_SOMEONE | INTERJECTIONS | SUBJECTS | lexicon("that this true correct fair ok think agree it not")
+_TAG_WORDS = 4
+
+_CJK_MARKERS: tuple[tuple[Scope, re.Pattern[str]], ...] = (
+    ("negation", re.compile("[不没沒無无未别別勿]|ない|ません|않|없|아니|못")),
+    ("condition", re.compile("如果|要是|假如|也许|可能|もし|たら|なら|れば|만약")),
+    ("report", re.compile("[说說]|と言")),
+    ("question", re.compile("[吗嗎呢か까]$")),
+)
+
+
+def marker(scope: Scope, words: Sequence[str]) -> int:
+    """Find the first word of a clause that puts it under `scope`; -1 when there is none."""
+    for place, word in enumerate(words):
+        if _marks(scope, words, place, word):
+            return place
+    return -1
+
+
+def carries(scope: Scope, words: Sequence[str]) -> bool:
+    """Tell whether words, such as a value, say themselves that they stand under `scope`."""
+    return marker(scope, words) >= 0 or cjk_marked(scope, words)
+
+
+def cjk_marked(scope: Scope, words: Sequence[str]) -> bool:
+    """Tell whether text without spaces between its words stands under `scope`."""
+    joined = "".join(words)
+    return not joined.isascii() and any(kind == scope and found.search(joined) for kind, found in _CJK_MARKERS)
+
+
+def contrasts(words: Sequence[str], place: int) -> bool:
+    """Tell whether the word at `place` opens what does not hold: `instead of five`."""
+    return words[place] in CONTRASTS and words[place + 1 : place + 2] in (["of"], ["than"])
+
+
+def asks(words: Sequence[str]) -> bool:
+    """Tell whether a clause opens as a question, with or without its mark."""
+    rest = [*_after_interjections(words), "", ""][:2]
+    return rest[0] in _ASKS or (rest[0] in _ASKS_SOMEONE and (rest[1] in SUBJECTS or rest[1] in {"someone", "anyone"}))
+
+
+def is_tag(words: Sequence[str]) -> bool:
+    """Tell whether a clause only asks about the one before it: `right`, `isn't it`."""
+    return len(words) <= _TAG_WORDS and all(word in _TAGS for word in words)
+
+
+def is_interjection(words: Sequence[str]) -> bool:
+    """Tell whether a clause is nothing but `no, sorry` and its like."""
+    return all(word in INTERJECTIONS for word in words)
+
+
+def _marks(scope: Scope, words: Sequence[str], place: int, word: str) -> bool:
+    if scope == "negation":
+        return word.endswith("n't") or contrasts(words, place) or (word in NEGATIONS and not _answers(words, place))
+    if scope == "condition":
+        return word in CONDITIONS or (word == "say" and (place == 0 or words[place - 1] in {"'s", "us", "let's"}))
+    return scope == "report" and word in REPORTS and not OWN_VOICE.intersection(words[max(place - 2, 0) : place])
+
+
+def _answers(words: Sequence[str], place: int) -> bool:
+    return place == 0 and words[0] in {"no", "nope", "nah"} and len(words) > 1 and words[1] in RESUMES
+
+
+def _after_interjections(words: Sequence[str]) -> Sequence[str]:
+    start = next((place for place, word in enumerate(words) if word not in INTERJECTIONS), len(words))
+    return words[start:]

@@ -1,0 +1,69 @@
+"""Typed spans of a text: email, url, phone, money, time, date, count. Sure of their type, silent when in doubt."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+SpanType = Literal["email", "url", "money", "date", "time", "phone", "count", "number"]
+
+_NUMBER_WORDS = (
+    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|hundred"
+)
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)"
+)
+_DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+_PATTERNS: dict[SpanType, str] = {
+    "email": r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63})+",
+    "url": r"\b(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]']",
+    "money": r"[$€£¥₹]\s?\d{1,12}(?:[.,]\d{1,3}){0,4}[km]?\b"
+    r"|\b\d{1,12}(?:[.,]\d{1,3}){0,4}[km]?\s?(?:dollars|euros|pounds|usd|eur|gbp|bucks|rupees|yen)\b",
+    "date": rf"\b(?:{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?|\d{{1,2}}(?:st|nd|rd|th)?\s(?:of\s)?{_MONTH})(?:,?\s\d{{4}})?\b"
+    rf"|\b\d{{4}}-\d{{2}}-\d{{2}}\b|\b\d{{1,2}}/\d{{1,2}}/\d{{2,4}}\b"
+    rf"|\b(?:(?:next|this)\s)?{_DAY}(?:\s(?:next|this)\sweek)?\b|(?<!after\s)\btomorrow\b",
+    "time": r"\b\d{1,2}(?:[:.]\d{2})?\s?(?:am|pm|a\.m|p\.m)\b|\b(?:[01]?\d|2[0-3]):[0-5]\d\b|\b(?:noon|midnight)\b",
+    "phone": r"(?<![\w.])\+?\(?\d{1,5}\)?(?:[ .-]?\d{2,5}){2,5}(?![\w-])",
+    "count": rf"\b(?:\d{{1,6}}|{_NUMBER_WORDS})\s(?:[a-z]{{3,20}}s|people|children|men|women)\b",
+    "number": rf"\b(?:\d{{1,6}}|{_NUMBER_WORDS})\b(?![\w/%.]\d)",
+}
+_SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _PATTERNS.items()), re.IGNORECASE)
+_RANGE = re.compile(r"\s*(?:or|and|to|through|until|[-\u2013/])\s*(?:the\s)?", re.IGNORECASE)
+_PHONE_CUE = re.compile(r"\b(?:phone|number|call|mobile|cell|text|whatsapp|reach)\b", re.IGNORECASE)
+_PHONE_DIGITS = range(7, 16)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A typed stretch of a text: its words, and where they stand."""
+
+    kind: SpanType
+    text: str
+    start: int
+    end: int
+
+
+def find_spans(text: str) -> list[Span]:
+    """Find the typed spans of a text, left to right, none inside another."""
+    found = [Span(_kind(match), match.group(), *match.span()) for match in _SPAN.finditer(text)]
+    return [span for span in found if span.kind != "phone" or _is_phone(text, span)]
+
+
+def is_range(text: str, one: Span, other: Span) -> bool:
+    """Tell whether two neighbours are ends of a range or alternatives: `April 22 or 23`, `Monday to Friday`."""
+    return _RANGE.fullmatch(text[one.end : other.start]) is not None
+
+
+def kind_of(text: str) -> SpanType | None:
+    """Name the type of a text that is one span as a whole; a count of things is a number too short of its noun."""
+    spans = find_spans(text.strip())
+    return spans[0].kind if len(spans) == 1 and spans[0].text == text.strip() else None
+
+
+def _kind(match: re.Match[str]) -> SpanType:
+    return next(kind for kind in _PATTERNS if kind == match.lastgroup)
+
+
+def _is_phone(text: str, span: Span) -> bool:
+    digits = sum(sign.isdigit() for sign in span.text)
+    return digits in _PHONE_DIGITS and (span.text.startswith("+") or _PHONE_CUE.search(text) is not None)

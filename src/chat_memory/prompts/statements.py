@@ -1,0 +1,196 @@
+"""What a sentence says outright: first-person patterns and typed spans, as keys and values to be proven.
+
+Nothing here decides: the gate's own proof is asked for each one, with the clause around it as the quote.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from chat_memory.prompts.spans import Span, SpanType, find_spans, is_range
+from chat_memory.prompts.words import content_words, lexicon
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A key and value, and where in its sentence the words stand that say so."""
+
+    key: str
+    value: str
+    start: int
+    end: int
+    kind: SpanType | None = None
+
+
+_REST = r"(?P<value>[^,;:.!?()\"\n]{1,80}(?:(?:[.,:]|, (?=\d{4}\b))\d[^,;:.!?()\"\n]{0,40}){0,4})"
+_I_AM = r"\b(?:i am|i[’']m|im)"  # noqa: RUF001
+_TOPIC = r"(?P<topic>[a-z][a-z'-]{1,20}(?: [a-z][a-z'-]{1,20}){0,2}?)"
+_NAME = r"(?P<value>[A-Z][\w'-]{1,30}(?: [A-Z][\w'-]{1,30}){0,2})"
+
+
+def _said(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+_NAMED = (
+    re.compile(rf"\b(?:[Mm]y name is|[Mm]y name's|[Cc]all me|[Pp]eople call me) {_NAME}"),
+    re.compile(rf"\b(?:I am|I[’']m) called {_NAME}"),  # noqa: RUF001
+    re.compile(r"\b[Mm]y name is (?P<value>[a-z]{2,20})(?=[.,!;]|$| and\b)"),
+)
+_FIXED: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("home", _said(rf"\bi (?:currently |now )?live in {_REST}")),
+    ("employer", _said(rf"\bi (?:currently |now )?work (?:at|for) {_REST}")),
+    ("job", _said(rf"\bi (?:currently |now )?work as (?:an? )?{_REST}")),
+    ("diet", _said(rf"{_I_AM} (?:an? )?(?P<value>vegan|vegetarian|pescatarian|lactose intolerant|gluten[- ]free)\b")),
+    ("age", _said(rf"{_I_AM} (?P<value>\d{{1,3}}) years old")),
+)
+_BY_HEAD: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("prefers", _said(rf"\b(?:i|we) (?:really |always |usually |generally |now )?prefer {_REST}")),
+    ("allergy", _said(rf"{_I_AM} (?:also |severely |really )?allergic to {_REST}")),
+)
+_TOPICAL = (
+    _said(rf"\b(?:my|our) {_TOPIC} (?:is|are) (?:now |actually |still )?{_REST}"),
+    _said(
+        rf"\b(?:my|our|the) {_TOPIC} (?:has |have |is |was |got )?(?:now |just |been ){{0,2}}"
+        rf"(?:changed|moved|switched|updated|increased|raised|reduced|lowered|pushed(?: back)?) to {_REST}"
+    ),
+    _said(
+        rf"\bthe (?:new |final )?(?P<topic>budget|deadline|due date|total|limit|price) is (?:now |actually )?{_REST}"
+    ),
+)
+_LASTING_TOPICS = lexicon(
+    "name budget deadline date birthday email address phone number city hometown age job role title company employer"
+    " team manager boss goal diet allergy timezone language color colour preference wife husband partner son daughter"
+    " dog cat brother sister mother father nickname pronouns limit price salary rent total favorite favourite"
+)
+_HOLLOW_TOPICS = lexicon(
+    "question point guess problem issue concern worry understanding assumption idea thought opinion hope fear bet"
+    " impression answer only main last next"
+)
+_GOES_ON = re.compile(
+    r"\s(?:and|but|so|because|which|who|since)\s(?=(?:i|i[’'][a-z]+|my|we|our|it|that|the|is|was|not|please|can)\b)",  # noqa: RUF001
+    re.IGNORECASE,
+)
+"""Where a value ends because another clause begins."""
+_POINTING = re.compile(r"\s*(?:it|this|that|them|those|these|there|here|what|when|where|how)\b", re.IGNORECASE)
+_UNDONE = re.compile(
+    r"\b(?:declin\w+|reject\w*|cancel\w*|miss(?:ed|ing)|skip\w*|avoid\w*|refus\w+|turned down|used to|originally"
+    r"|previously|formerly|former|(?<!years )old)\b",
+    re.IGNORECASE,
+)
+"""A sentence with one of these may say what no longer holds: it is left to the summary."""
+_VALUE_WORDS = 12
+"""Longest value of a pattern, content words."""
+_NOUN_BEFORE = re.compile(
+    r"(?P<noun>[a-z]{3,20}) (?:of|is|are|was|(?:is |are )?(?:at|by|for|on|from|until|to|in|around|before|after))"
+    r"(?: (?:about|around|the|next|this|only|exactly))?\s$",
+    re.IGNORECASE,
+)
+_NOUN_AFTER = re.compile(r"\s(?:total\s)?(budget|deposit|limit|rent|salary|fee|discount|loan|deal)\b", re.IGNORECASE)
+_WEAK_NOUNS = lexicon(
+    "the and for you that this with from have has want need would like can could will get make it's there here them"
+    " they out not but are was one some any about just please maybe than then what when where how let know looking"
+    " going monday tuesday wednesday thursday friday saturday sunday people sometime"
+)
+_OWN_NOUNS: dict[SpanType, frozenset[str]] = {
+    "date": lexicon("deadline birthday anniversary"),
+    "money": lexicon("budget salary rent price limit total income fee deposit discount loan"),
+}
+_COUNT_CUE = re.compile(
+    r"\b(?:need|want|like|book|reserve|order|buy|get|find|have|stay|staying|for|bring|invite|inviting|with|be|are)"
+    r"\s(?:me |us |about |exactly |only |a total of )?$",
+    re.IGNORECASE,
+)
+"""Before a count these say it is the user's own: `I need two tickets`; counts of the world are not kept."""
+_TYPED: frozenset[SpanType] = frozenset({"email", "url", "phone", "money", "date", "time", "count"})
+_VAGUE_COUNTS = lexicon(
+    "things ways times options questions steps minutes hours seconds points items examples ideas reasons words lines"
+    " years months weeks percents tips parts sections goes gives makes takes looks seems works comes means does has was"
+)
+
+
+def find_statements(sentence: str) -> list[Statement]:
+    """Find what a sentence states: patterns first, then the typed spans no pattern has taken."""
+    if _UNDONE.search(sentence):
+        return []
+    found = [*_find_named(sentence), *_find_patterns(sentence)]
+    taken = [range(statement.start, statement.end) for statement in found]
+    for span in _single_spans(sentence):
+        if not any(span.start in stretch for stretch in taken):
+            found.extend(_typed(sentence, span))
+    return found
+
+
+def _single_spans(sentence: str) -> list[Span]:
+    """Find the typed spans that are no end of a range."""
+    spans = find_spans(sentence)
+    ends = {span for one, other in pairwise(spans) if is_range(sentence, one, other) for span in (one, other)}
+    return [span for span in spans if span.kind in _TYPED and span not in ends]
+
+
+def _find_named(sentence: str) -> Iterator[Statement]:
+    for pattern in _NAMED:
+        for match in pattern.finditer(sentence):
+            if not find_spans(match["value"]):
+                yield _statement("name", match)
+                return
+
+
+def _find_patterns(sentence: str) -> Iterator[Statement]:
+    for key, pattern in _FIXED:
+        yield from (_statement(key, match) for match in pattern.finditer(sentence) if _is_short(match["value"]))
+    for verb, pattern in _BY_HEAD:
+        for match in pattern.finditer(sentence):
+            if _is_short(match["value"]):
+                yield _statement(f"{verb} {' '.join(content_words(match['value'])[:2])}", match)
+    for pattern in _TOPICAL:
+        for match in pattern.finditer(sentence):
+            if _is_topic(match["topic"]) and _is_short(match["value"]) and _is_lasting(match["topic"], match["value"]):
+                yield _statement(match["topic"].lower(), match)
+
+
+def _statement(key: str, match: re.Match[str]) -> Statement:
+    value = _GOES_ON.split(match["value"], maxsplit=1)[0].strip()
+    return Statement(key, value, match.start(), match.start("value") + len(value))
+
+
+def _is_short(value: str) -> bool:
+    return 0 < len(content_words(value)) <= _VALUE_WORDS and not _POINTING.match(value)
+
+
+def _is_topic(topic: str) -> bool:
+    words = topic.lower().split()
+    return words != ["name"] and words[0] not in _HOLLOW_TOPICS and words[-1] not in _HOLLOW_TOPICS
+
+
+def _is_lasting(topic: str, value: str) -> bool:
+    """Tell whether `my X is Y` will hold for a while: a lasting X, or a Y that is a name or a typed span."""
+    if not _LASTING_TOPICS.isdisjoint(topic.lower().split()):
+        return True
+    spans = find_spans(value)
+    return value.strip()[:1].isupper() or (len(spans) == 1 and spans[0].start == 0 and spans[0].kind in _TYPED)
+
+
+def _typed(sentence: str, span: Span) -> Iterator[Statement]:
+    key = _label(sentence, span)
+    if key:
+        yield Statement(key, span.text, span.start, span.end, span.kind)
+
+
+def _label(sentence: str, span: Span) -> str:
+    """Name a typed span by the noun it belongs to (`deadline`, `arrive time`), else by its type; "" when too vague."""
+    if span.kind == "count":
+        noun = span.text.split()[-1].lower()
+        own = _COUNT_CUE.search(sentence, max(span.start - 40, 0), span.start)
+        return "" if noun in _VAGUE_COUNTS or own is None else noun
+    if span.kind in {"email", "url", "phone"}:
+        return str(span.kind)
+    after = _NOUN_AFTER.match(sentence, span.end) if span.kind == "money" else None
+    if after is not None:
+        return after[1].lower()
+    before = _NOUN_BEFORE.search(sentence, max(span.start - 60, 0), span.start)
+    if before is None or before["noun"].lower() in _WEAK_NOUNS:
+        return str(span.kind)
+    noun = before["noun"].lower()
+    return noun if noun in _OWN_NOUNS.get(span.kind, ()) else f"{noun} {span.kind}"

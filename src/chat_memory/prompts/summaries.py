@@ -1,0 +1,115 @@
+"""What a summary may lose, and the names of what it lost: rule 7 of the gate, on text alone."""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+
+from chat_memory.errors import RejectedDeltaError
+from chat_memory.prompts.tokens import count_tokens, fit_words
+from chat_memory.prompts.words import content_words, words
+
+_EMPTY = frozenset({"", "none", "n a", "na", "null", "nil", "empty", "no summary", "nothing", "tbd", "undefined"})
+_REFUSAL = re.compile(
+    r"(?:i'?m|i am) (?:sorry|unable|not able)|i (?:cannot|can'?t|won'?t)|as an ai\b|sorry,? (?:but )?i\b"
+    r"|unable to (?:summari[sz]e|comply)",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(r"^\[\d+\] [a-z]+: ")
+_MARK = re.compile(r"\d[\w.,:/-]*\w|\d|(?<=\w )[A-Z][\w'-]*\w|(?<=, )[A-Z][\w'-]*\w")
+
+SHRUNK = 0.75
+"""A summary below this share of the old one's tokens has been compacted."""
+KEPT = 0.5
+"""A compacted summary keeps this share of the old one's names and numbers, in itself or as facts."""
+FEW_MARKS = 6
+"""Below so many names and numbers a share says nothing."""
+LEFT_ITEMS = 64
+"""Most items named as having left a summary."""
+LEFT_CHARS = 160
+"""Longest item, characters; the version before holds the whole text."""
+
+
+def check_summary(old: str, new: str, elsewhere: Sequence[str], room: int) -> None:
+    """Fail a fold whose summary is no summary, or loses more names and numbers than compaction to `room` needed.
+
+    Raises:
+        RejectedDeltaError: names what is wrong.
+    """
+    if " ".join(words(new)) in _EMPTY or _REFUSAL.match(new.strip()):
+        raise RejectedDeltaError(reason=f"the summary is a placeholder: {new.strip()[:40]!r}")
+    before, size = marks(old), count_tokens(old)
+    if len(before) < FEW_MARKS or size > room or count_tokens(new) >= SHRUNK * size:
+        return
+    lost = _absent(before, _vocabulary([new, *elsewhere]))
+    if len(lost) > (1 - KEPT) * len(before):
+        raise RejectedDeltaError(
+            reason=f"the summary loses {len(lost)} of {len(before)} names and numbers though there is room"
+        )
+
+
+def check_echoes(summary: str, echoes: Iterable[str], said: Collection[str]) -> None:
+    """Fail a fold whose summary repeats an example of the prompt that nobody in the chat said.
+
+    Raises:
+        RejectedDeltaError: names the echo.
+    """
+    heard = _joined(summary)
+    for echo in echoes:
+        example = _joined(echo)
+        if example.strip() and example in heard and not any(example in _joined(text) for text in said):
+            raise RejectedDeltaError(reason=f"the summary repeats the prompt's example {echo[:40]!r}")
+
+
+def fit_lines(summary: str, room: int) -> tuple[str, list[str]]:
+    """Keep the lines that fit `room` tokens, first ones first, and name the others; a sole line is cut at a word."""
+    if count_tokens(summary) <= room:
+        return summary, []
+    lines = summary.splitlines()
+    kept = 0
+    used = 0
+    for line in lines:
+        used += count_tokens(line) + 1
+        if used > room:
+            break
+        kept += 1
+    if kept == 0 and lines:
+        return fit_words(lines[0], max(room, 0)), lines
+    return "\n".join(lines[:kept]), lines[kept:]
+
+
+def name_left(old: str, remains: Sequence[str], trimmed: Sequence[str] = ()) -> tuple[str, ...]:
+    """Name what left a summary: whole lines of which little remains, and the names and numbers of reworded ones."""
+    lines = {line for text in remains for line in text.splitlines()}
+    vocabulary = _vocabulary(remains)
+    left: list[str] = []
+    for line in old.splitlines():
+        if line not in lines:
+            left.extend(_left_of(line, vocabulary))
+    named = dict.fromkeys(item[:LEFT_CHARS] for item in [*left, *trimmed] if item.strip())
+    items = list(named)
+    more = len(items) - LEFT_ITEMS
+    return (*items[: LEFT_ITEMS - 1], f"and {more + 1} more") if more > 0 else tuple(items)
+
+
+def marks(text: str) -> list[str]:
+    """List the names (capitalised inside a sentence) and numbers of a text, each once, in order."""
+    found = (mark for line in text.splitlines() for mark in _MARK.findall(_LABEL.sub("", line)))
+    return list(dict.fromkeys(found))
+
+
+def _joined(text: str) -> str:
+    return f" {' '.join(words(text))} "
+
+
+def _left_of(line: str, vocabulary: Collection[str]) -> list[str]:
+    told = content_words(line)
+    if _LABEL.match(line) or sum(word in vocabulary for word in told) < KEPT * len(told):
+        return [line]
+    return _absent(marks(line), vocabulary)
+
+
+def _absent(names: Iterable[str], vocabulary: Collection[str]) -> list[str]:
+    return [name for name in names if not set(words(name)) <= set(vocabulary)]
+
+
+def _vocabulary(texts: Iterable[str]) -> frozenset[str]:
+    return frozenset(word for text in texts for line in text.splitlines() for word in words(_LABEL.sub("", line)))

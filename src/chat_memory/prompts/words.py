@@ -1,0 +1,96 @@
+"""Words as the gate compares them: case, white space, punctuation and Unicode form do not count, anything else does."""
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+_MARKS = "".join(chr(point) for point in range(0x300, 0x3100) if unicodedata.category(chr(point))[0] == "M")
+_LETTER = rf"[\w{_MARKS}]"
+_WORD = re.compile(
+    r"(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]']"
+    r"|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"
+    rf"|(?<!\w)[-+]?\.?\d{_LETTER}*(?:[.,:/-]\d{_LETTER}*)*"  # 1,200  -5  10:30  2024-03-15  555-0100: one word each
+    rf"|{_LETTER}+(?:[-.]\d{_LETTER}*|'{_LETTER}+)*"  # don't, covid-19, gpt-4.1
+    r"|[$€£¥₹₩%]|(?<!\w)-(?=[$€£¥₹₩])"
+)
+_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
+_INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
+_CJK = re.compile("[\u3005-\u3007\u3040-\u30fa\u30fc-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_ALIKE = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u201b\u02bc\u00b4", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u201f«»", '"')
+    | dict.fromkeys("\u2010\u2011\u2012\u2212", "-")
+)
+_KEY_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\W_]+")
+
+
+def lexicon(listed: str) -> frozenset[str]:
+    """Read a list of words, parted by spaces, as a set."""
+    return frozenset(listed.split())
+
+
+STOP_WORDS = lexicon(
+    "a an the this that is are was were be been am i me my mine we us our ours it its of in on at and user users 's"
+)
+"""Words a value may have though its quote lacks them: they add nothing."""
+
+POLAR_WORDS = lexicon(
+    "yes yeah yep y no nope n true false ok okay sure right correct confirmed confirm agreed accepted approved done"
+    " please thanks same both all any one none never not exactly indeed absolutely definitely so"
+)
+"""Words that say nothing alone: as a whole value they leave the claim to the key."""
+
+
+class Word(NamedTuple):
+    """One word in compared form, and where it stands in the plain text."""
+
+    text: str
+    start: int
+    end: int
+
+
+def plain(text: str) -> str:
+    """Give text the one form it is compared in; CJK characters stand apart, each a word of its own."""
+    if text.isascii():
+        return text.lower()
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return _CJK.sub(r" \g<0> ", _INVISIBLE.sub("", folded.translate(_ALIKE)))
+
+
+def split_words(text: str) -> list[Word]:
+    """Split plain text into words, with `'s` apart and thousands written without commas."""
+    found: list[Word] = []
+    for match in _WORD.finditer(text):
+        start, end = match.span()
+        word = match.group()
+        if word.endswith("'s") and len(word) > len("'s"):
+            found.append(Word(word[:-2], start, end - 2))
+            found.append(Word("'s", end - 2, end))
+        else:
+            found.append(Word(word.replace(",", "") if _THOUSANDS.match(word) else word, start, end))
+    return found
+
+
+def words(text: str) -> list[str]:
+    """Read text as the list of words it is compared by."""
+    return [word.text for word in split_words(plain(text))]
+
+
+def content_words(text: str) -> list[str]:
+    """Read text as the words that carry its meaning, in order."""
+    return [word for word in words(text) if word not in STOP_WORDS]
+
+
+def key_terms(key: str) -> list[str]:
+    """Read a key such as `home_city` or `homeCity` as words."""
+    return words(_KEY_BREAK.sub(" ", key))
+
+
+def key_words(key: str) -> list[str]:
+    """Read a key as the words that carry its meaning, in order."""
+    return [word for word in key_terms(key) if word not in STOP_WORDS]
+
+
+def is_cjk(word: str) -> bool:
+    """Tell whether a word is one character of a script written without spaces."""
+    return len(word) == 1 and _CJK.match(word) is not None

@@ -1,0 +1,286 @@
+"""Quotes: what is a whole statement of a turn, and what a value may claim from it."""
+
+import time
+
+import pytest
+
+from chat_memory.prompts.clauses import read
+from chat_memory.prompts.quotes import is_whole_clauses, lacks, objection, occurs
+from tests.prompts.said import dice
+
+
+def proves(value: str, quote: str, content: str, key: str = "thing") -> bool:
+    return objection(key, value, quote, read(content)) == ""
+
+
+@pytest.mark.parametrize(
+    ("quote", "content"),
+    [
+        ("My budget is 500.", "My budget is 500."),
+        ("my BUDGET  is\n500", "Hi! My budget is 500."),
+        ("I'm vegan", "I\u2019m vegan."),
+        ("I live in Rome", "My name is Ana and I live in Rome"),
+        ("and I live in Rome", "My name is Ana and I live in Rome"),
+        ("I live in Rome", "I live in Rome, can you suggest a restaurant?"),
+        ("My name is Ana and I live in Rome", "My name is Ana and I live in Rome. Thanks!"),
+        ("My budget is 500", "My budget is 500, not 600."),
+        ("make it five", "No, make it five."),
+        ("My budget is 500", "No. My budget is 500."),
+        ("I met Dr. Smith", "I met Dr. Smith."),
+        ("As I said, I live in Rome", "As I said, I live in Rome."),
+        ("I like the movie Heat", 'I like the movie "Heat".'),
+        ("my budget is 500", "I don't eat meat, my budget is 500."),
+        ("my budget is 5", "my budget is \uff15"),  # full width
+        ("我住在北京", "我住在北京，我不喜欢茶。"),  # noqa: RUF001
+        ("cafe\u0301 please", "Caf\u00e9, please."),  # one letter, two Unicode forms
+    ],
+)
+def test_whole_clauses_are_a_quote(quote: str, content: str) -> None:
+    """Removing plain() from words makes this fail."""
+    assert is_whole_clauses(quote, content)
+
+
+@pytest.mark.parametrize(
+    ("quote", "content"),
+    [
+        ("want X", "I do not want X"),
+        ("I want X", "I don't think I want X"),
+        ("my budget is 500", "I don't think, my budget is 500"),
+        ("coffee", "I do not want tea, coffee or milk"),
+        ("I want tea", "I want tea, not."),
+        ("I like tea", "I like tea, just kidding."),
+        ("喜欢茶", "我不喜欢茶。"),
+    ],
+)
+def test_a_clipped_not_is_no_quote(quote: str, content: str) -> None:
+    """Removing the negation scope makes this fail."""
+    assert not is_whole_clauses(quote, content)
+
+
+@pytest.mark.parametrize(
+    ("quote", "content"),
+    [
+        ("I'll take the bus", "If it rains I'll take the bus."),
+        ("I'll take the bus", "If it rains, I'll take the bus."),
+        ("I'll take the bus", "I'll take the bus, if it rains."),
+        ("I'll take the bus", "I'll take the bus, unless it is late."),
+        ("I'll take the bus", "If it rains\nI'll take the bus"),
+        ("my budget is 500", "Let's say my budget is 500"),
+        ("my budget is 500", "Suppose for a moment: my budget is 500."),
+    ],
+)
+def test_a_clipped_condition_is_no_quote(quote: str, content: str) -> None:
+    """Removing the condition scope makes this fail."""
+    assert not is_whole_clauses(quote, content)
+
+
+@pytest.mark.parametrize(
+    ("quote", "content"),
+    [
+        ("Is my budget 500", "Is my budget 500?"),
+        ("Is my budget 500?", "Is my budget 500?"),
+        ("is my budget 500", "so is my budget 500"),
+        ("my budget is 500", "my budget is 500?"),
+        ("my budget is 500", "my budget is 500, right?"),
+        ("my budget is 500", "My budget is 500, isn't it?"),
+        ("my budget is 500", "My budget is 500, is that right?"),
+        ("my budget is 500", "What if my budget is 500?"),
+        ("我的预算是五百", "我的预算是五百吗？"),  # noqa: RUF001
+    ],
+)
+def test_a_question_states_nothing(quote: str, content: str) -> None:
+    """Removing _mark_question makes this fail."""
+    assert not is_whole_clauses(quote, content)
+
+
+@pytest.mark.parametrize(
+    ("quote", "content"),
+    [
+        ("my budget is 500", "He said my budget is 500."),
+        ("my budget is 500", "According to the mail, my budget is 500."),
+        ("my budget is 500", "My budget is 500, he said."),
+        ("my budget is 500 now", 'Look: "my budget is 500 now" is what it reads.'),
+        ("my budget is 500 now", "> my budget is 500 now\nWhat is this?"),
+        ("my budget is 500 now", "```\nmy budget is 500 now\n```"),
+    ],
+)
+def test_what_somebody_else_said_is_not_stated(quote: str, content: str) -> None:
+    """Removing the report scope or _mark_quotations makes this fail."""
+    assert not is_whole_clauses(quote, content)
+
+
+@pytest.mark.parametrize(
+    ("quote", "content"),
+    [
+        ("My budget", "My budget is 500."),
+        ("budget is", "My budget is 500."),
+        ("is 500", "My budget is 500."),
+        ("My budget is 50", "My budget is 500."),
+        ("My budgets is 500", "My budget is 500."),
+        ("My budget is 600", "My budget is 500."),
+        ("my email is ana", "my email is ana@example.org"),
+        ("", "My budget is 500."),
+        ("👍", "👍"),
+    ],
+)
+def test_a_part_of_a_clause_is_no_quote(quote: str, content: str) -> None:
+    assert not is_whole_clauses(quote, content)
+
+
+def test_a_quote_occurs_by_whole_words() -> None:
+    reading = read("Your budget might be 500.")
+    assert occurs("budget might be", reading)
+    assert not occurs("budget might be 50", reading)
+    assert not occurs("", reading)
+
+
+@pytest.mark.parametrize(
+    ("value", "quote", "missing"),
+    [
+        ("500", "my budget is 500", []),
+        ("5", "my budget is 50", ["5"]),
+        ("5", "it is -5", ["5"]),
+        ("-5", "it is -5", []),
+        ("1200", "I have $1,200", []),
+        ("$1,200", "I have $1200", []),
+        ("€1,200", "I have $1,200", ["€"]),
+        ("5", "it is 5.5", ["5"]),
+        ("10:30", "at 10:30", []),
+        ("10", "at 10:30", ["10"]),
+        ("2024", "on 2024-03-15", ["2024"]),
+        ("5", "covid-5", ["5"]),
+        ("Ann", "my name is Anna", ["ann"]),
+        ("Anna", "my name is ANNA", []),
+        ("the Rome office", "I work in Rome", ["office"]),
+        ("evil.example", "my mail is ana@evil.example", ["evil.example"[:4], "example"]),
+        ("Rome to Paris", "from Paris to Rome", ["to", "paris"]),
+        ("not vegan", "I am vegan", ["not"]),
+        ("北京", "我住在北京", []),
+        ("京北", "我住在北京", ["京北"]),
+    ],
+)
+def test_every_word_of_a_value_is_in_its_quote(value: str, quote: str, missing: list[str]) -> None:
+    """Whole words, in the value's order; removing _missing makes this fail."""
+    assert lacks(value, quote) == missing
+
+
+def test_hidden_characters_join_and_part_nothing() -> None:
+    assert lacks("5", "my budget is 5\u200b0") == ["5"]
+    assert lacks("50", "my budget is 5\u200b0") == []
+
+
+def test_a_letter_of_another_script_is_another_letter() -> None:
+    assert lacks("p\u0430ypal", "I use paypal") == ["p\u0430ypal"]
+
+
+@pytest.mark.parametrize(
+    ("value", "quote"),
+    [
+        ("meat", "I don't eat meat"),
+        ("admin", "I am not admin"),
+        ("the bus", "if it rains I'll take the bus"),
+        ("Tuesday", "maybe on Tuesday"),
+        ("500", "he said my budget is 500"),
+        ("500", "it is false that my budget is 500"),
+        ("500", "I doubt my budget is 500"),
+        ("500", "my budget is not 500 but 600"),
+        ("5", "make it 6 instead of 5"),
+        ("茶", "我不喜欢茶"),
+    ],
+)
+def test_a_value_says_the_not_or_if_of_its_quote(value: str, quote: str) -> None:
+    """The quote is whole, the value is clipped: removing _hidden_scope makes this fail."""
+    assert is_whole_clauses(quote, quote)
+    assert lacks(value, quote) == []
+    assert not proves(value, quote, quote)
+
+
+def test_a_value_may_carry_the_not_itself() -> None:
+    assert proves("not vegan", "I am not vegan", "I am not vegan.")
+    assert proves("600", "my budget is not 500 but 600", "My budget is not 500 but 600.")
+    assert proves("6", "make it 6", "Make it 6 instead of 5.")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "quote"),
+    [
+        ("user_is_admin", "yes", "Yes."),
+        ("user_is_admin", "Yes please", "Yes please!"),
+        ("userIsAdmin", "true", "True."),
+        ("refund_approved", "yes", "Yes, I want a refund."),
+        ("account_12345", "Ana", "My name is Ana."),
+        ("user_is_admin", "Ana", "My name is Ana."),
+        ("not_allergic_to", "peanuts", "I am allergic to peanuts."),
+        ("the bank agreed with ana to pay bob a refund", "500", "My budget is 500."),
+        ("approved amount", "500", "My budget is 500."),
+    ],
+)
+def test_a_key_cannot_claim_what_its_value_does_not(key: str, value: str, quote: str) -> None:
+    """A key is a label; removing _smuggled makes this fail."""
+    assert lacks(value, quote) == []
+    assert not proves(value, quote, quote, key)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "quote"),
+    [
+        ("budget", "500", "I can spend 500."),
+        ("favourite_colour", "blue", "I love blue."),
+        ("is_admin", "yes, admin", "Yes, I am an admin."),
+    ],
+)
+def test_a_label_may_be_the_summarizers_own_word(key: str, value: str, quote: str) -> None:
+    assert proves(value, quote, quote, key)
+
+
+@pytest.mark.parametrize("value", ["the", "of my", "👍", "..."])
+def test_a_value_without_content_proves_nothing(value: str) -> None:
+    assert not proves(value, "My budget is 500.", "My budget is 500.", "budget")
+
+
+def test_a_repeated_quote_counts_where_it_stands_whole() -> None:
+    content = "Is my budget 500? If so, my budget is 500. My budget is 500."
+    assert is_whole_clauses("my budget is 500", content)
+    assert not is_whole_clauses("my budget is 500", "Is my budget 500? If so, my budget is 500.")
+
+
+def test_no_part_of_a_hedged_sentence_proves_its_numbers() -> None:
+    """Whatever stretch of words is quoted, a hedge around it is never lost."""
+    chance = dice(11)
+    hedges = [
+        "I do not think {}.",
+        "If {}, call me.",
+        "Is it true that {}?",
+        "He said {}.",
+        "Maybe {}.",
+        "I wonder whether {}.",
+    ]
+    for _ in range(600):
+        number = str(chance.randrange(10, 999))
+        claim = chance.choice(["my budget is {}", "we are {} people", "my rent, including tax, is {}"]).format(number)
+        content = chance.choice(hedges).format(claim)
+        spoken = content.split()
+        start = chance.randrange(len(spoken))
+        quote = " ".join(spoken[start : chance.randrange(start + 1, len(spoken) + 1)])
+        assert not proves(number, quote, content), (quote, content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a" * 200_000,
+        "(" * 200_000,
+        "1" * 100_000,
+        "\n" * 200_000,
+        "." * 200_000 + "(",
+        "a, " * 60_000,
+        '"' * 200_000,
+        "www." * 50_000,
+        "not " * 50_000,
+        "\u0301" * 100_000,
+    ],
+)
+def test_no_turn_is_slow_to_read(content: str) -> None:
+    before = time.process_time()
+    objection("key", "a", "a " * 300, read(content))
+    assert time.process_time() - before < 3
