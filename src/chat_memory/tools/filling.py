@@ -1,0 +1,145 @@
+"""Filling a reply under its cap: what matters most first, and what had no room is named."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel
+
+from chat_memory.models import Evidence, Fact, MemoryReply, Omitted, TurnReply
+from chat_memory.prompts.tokens import count_tokens
+from chat_memory.storage.chat_metadata import PendingTurn, Snapshot
+
+SHORTENED_CHARACTERS = 160
+"""What an older pending turn is cut to when it does not fit whole: about one sentence."""
+LEAST_CUT_CHARACTERS = 40
+"""A turn cut shorter than this says nothing: it is omitted and named instead."""
+NEAR_SHARE = 0.75
+FULL_SHARE = 0.9
+"""Shares of the memory cap: from `near` on a new chat is worth planning, at `full` the gate refuses new facts."""
+LABEL_TOKENS = 40
+"""Kept free for the label and fence the server puts around the data."""
+
+
+def render(reply: BaseModel) -> str:
+    """Write a reply as compact JSON that cannot leave its fence: `<` and `>` are escaped."""
+    text = reply.model_dump_json(exclude_none=True)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def fill_reply(chat_id: str, snapshot: Snapshot, max_tokens: int, memory_tokens: int, *, evidence: bool) -> MemoryReply:
+    """Build the reply that fits `max_tokens`: confirmed, newest pending, older pending, summary, inferred."""
+    echoed = chat_id if count_tokens(chat_id) <= max_tokens // 4 else chat_id[: max_tokens // 8] + "…"
+    room = max_tokens - LABEL_TOKENS
+    while True:
+        reply = _fill(echoed, snapshot, room, memory_tokens, evidence=evidence)
+        over = count_tokens(render(reply)) + LABEL_TOKENS - max_tokens
+        if over <= 0 or room <= 0:
+            return reply
+        room -= over
+
+
+def _fill(chat_id: str, snapshot: Snapshot, room: int, memory_tokens: int, *, evidence: bool) -> MemoryReply:
+    memory = snapshot.stored.memory
+    envelope = MemoryReply(
+        chat_id=chat_id,
+        version=snapshot.stored.version,
+        covers_seq=snapshot.done_seq,
+        pending=snapshot.head_seq - snapshot.done_seq,
+        lag_ms=snapshot.lag_ms,
+        degraded=snapshot.stored.degraded,
+        size=size_of(snapshot.token_count, memory_tokens),
+    )
+    filling = _Filling(room - count_tokens(render(envelope)))
+    confirmed = filling.take_facts(memory.user_confirmed, evidence=evidence)
+    pending = filling.take_turns(snapshot.pending)
+    summary = filling.take_lines(memory.general_summary)
+    inferred = filling.take_facts(memory.llm_inferred, evidence=evidence)
+    left_out = {
+        "user_confirmed": len(memory.user_confirmed) - len(confirmed),
+        "general_summary": len(memory.general_summary.splitlines()) - len(summary.splitlines()),
+        "llm_inferred": len(memory.llm_inferred) - len(inferred),
+    }
+    return envelope.model_copy(
+        update={
+            "user_confirmed": confirmed,
+            "pending_turns": pending,
+            "pending_omitted": _omitted(snapshot, pending),
+            "general_summary": summary,
+            "llm_inferred": inferred,
+            "left_out": {field: count for field, count in left_out.items() if count} or None,
+        }
+    )
+
+
+def size_of(token_count: int, memory_tokens: int) -> Literal["ok", "near", "full"]:
+    """Say how full a memory is: at `full` new facts are refused, so a new chat is due."""
+    share = token_count / memory_tokens
+    return "full" if share >= FULL_SHARE else "near" if share >= NEAR_SHARE else "ok"
+
+
+def _omitted(snapshot: Snapshot, shown: Sequence[TurnReply]) -> Omitted | None:
+    """Name the pending turns that are not shown: always the oldest ones."""
+    first_shown = shown[0].seq if shown else snapshot.head_seq + 1
+    first_pending = snapshot.done_seq + 1
+    if first_shown == first_pending:
+        return None
+    return Omitted(first_seq=first_pending, last_seq=first_shown - 1, count=first_shown - first_pending)
+
+
+class _Filling:
+    """The room left, and how each kind of thing takes its share."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def _take(self, item: BaseModel | str) -> bool:
+        """Take an item's tokens if there is room for them."""
+        cost = count_tokens(item if isinstance(item, str) else render(item)) + 2
+        if cost > self.room:
+            return False
+        self.room -= cost
+        return True
+
+    def take_facts(self, facts: Sequence[Fact], *, evidence: bool) -> dict[str, str | Evidence]:
+        """Take the newest facts that fit, in their stored order."""
+        shown: dict[str, tuple[int, str | Evidence]] = {}
+        for place, fact in sorted(enumerate(facts), key=lambda item: -item[1].last_version):
+            proof = Evidence(value=fact.value, id=fact.id, basis=fact.basis, seq=fact.source_seq, quote=fact.quote)
+            key = fact.key if fact.key not in shown else f"{fact.key} ({fact.id})"
+            if self._take(key) and self._take(proof if evidence else fact.value):
+                shown[key] = (place, proof if evidence else fact.value)
+        return {key: value for key, (_, value) in sorted(shown.items(), key=lambda item: item[1][0])}
+
+    def take_turns(self, pending: Sequence[PendingTurn]) -> tuple[TurnReply, ...]:
+        """Take pending turns from the newest: whole while they fit, then shortened, never with a hole between."""
+        shown: list[TurnReply] = []
+        limits = [None, SHORTENED_CHARACTERS, LEAST_CUT_CHARACTERS]
+        for turn in reversed(pending):
+            while limits and not self._take(cut(turn, limits[0])):
+                limits.pop(0)
+            if not limits:
+                break
+            shown.append(cut(turn, limits[0]))
+        return tuple(reversed(shown))
+
+    def take_lines(self, text: str) -> str:
+        """Take the newest lines of a text that fit."""
+        shown: list[str] = []
+        for line in reversed(text.splitlines()):
+            if not self._take(line):
+                break
+            shown.append(line)
+        return "\n".join(reversed(shown))
+
+
+def cut(turn: PendingTurn, characters: int | None) -> TurnReply:
+    """Show a turn whole, or its first `characters` with its full length beside them."""
+    content = turn.content if characters is None else turn.content[:characters]
+    whole = len(content) == turn.characters
+    return TurnReply(
+        seq=turn.seq,
+        role=turn.role,
+        content=content if whole else content + "…",
+        attested=turn.attested if turn.role == "user" else None,
+        cut_from=None if whole else turn.characters,
+    )

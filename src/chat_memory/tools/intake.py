@@ -1,0 +1,114 @@
+"""The edge: what callers send is checked whole before anything is written, and refused in words."""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+
+from chat_memory.errors import (
+    AmbiguousTextError,
+    EmptyTextError,
+    ForbiddenCharacterError,
+    TooLargeError,
+    TooManyMessagesError,
+)
+from chat_memory.models import (
+    CALL_BYTES,
+    CALL_MESSAGES,
+    CHAT_ID_BYTES,
+    IDEMPOTENCY_KEY_BYTES,
+    TURN_BYTES,
+    Message,
+    NewTurn,
+    Role,
+)
+
+LABEL = re.compile(r"^(user|assistant|tool|system|note):[ \t]?", re.IGNORECASE | re.MULTILINE)
+FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
+
+
+def check_chat_id(chat_id: str) -> str:
+    """Return the chat id unchanged if it can name a chat.
+
+    Raises:
+        InvalidInputError: empty, over 512 bytes, or with a character PostgreSQL cannot store.
+    """
+    _check_text("chat_id", chat_id)
+    _check_size("chat_id", chat_id, CHAT_ID_BYTES, "use a shorter id, such as a UUID or a hash of yours")
+    return chat_id
+
+
+def check_key(idempotency_key: str) -> str:
+    """Return the idempotency key unchanged if it can be kept; empty means none."""
+    if idempotency_key:
+        _check_text("idempotency_key", idempotency_key)
+        _check_size("idempotency_key", idempotency_key, IDEMPOTENCY_KEY_BYTES, "use a shorter key, such as a UUID")
+    return idempotency_key
+
+
+def read_turns(messages: Sequence[Message], snippet: str) -> list[NewTurn]:
+    """Turn what a caller sent into the turns to write, in order.
+
+    Raises:
+        InvalidInputError: neither or both were given, or one of them is empty, too large or cannot be stored.
+    """
+    if bool(messages) == bool(snippet):
+        raise AmbiguousTextError(seen="both were given" if messages else "neither was given")
+    if len(messages) > CALL_MESSAGES:
+        raise TooManyMessagesError(field="messages", size=len(messages), limit=CALL_MESSAGES)
+    turns = split_snippet(snippet) if snippet else [attest(message) for message in messages]
+    field = "snippet" if snippet else "messages"
+    for place, turn in enumerate(turns):
+        name = f"{field}[{place}].content" if messages else field
+        _check_text(name, turn.content)
+        _check_size(name, turn.content, TURN_BYTES, "split it over several messages")
+    _check_size(field, "".join(turn.content for turn in turns), CALL_BYTES, "split it over several calls")
+    return turns
+
+
+def attest(message: Message) -> NewTurn:
+    """Take the caller's word for the role: a `user` message is attested by being sent as one."""
+    return NewTurn(message.role, message.content, attested=message.role == "user")
+
+
+def split_snippet(snippet: str) -> list[NewTurn]:
+    """Split free text at its labels.
+
+    Only a `User:` block that opens the text is attested: a later label cannot be told from text inside another turn.
+    Without a label at its start the text is one note, up to the first label.
+    """
+    marks = list(LABEL.finditer(snippet))
+    if not marks:
+        return [NewTurn("note", snippet, attested=False)]
+    turns: list[NewTurn] = []
+    opening = snippet[: marks[0].start()]
+    if opening.strip():
+        turns.append(NewTurn("note", opening.removesuffix("\n"), attested=False))
+    ends = [mark.start() for mark in marks[1:]] + [len(snippet)]
+    for mark, end in zip(marks, ends, strict=True):
+        role: Role = mark[1].lower()  # type: ignore[assignment] # the pattern names roles only
+        content = snippet[mark.end() : end]
+        content = content.removesuffix("\n") if end < len(snippet) else content
+        turns.append(NewTurn(role, content, attested=role == "user" and mark.start() == 0))
+    return turns
+
+
+def hash_request(turns: Sequence[NewTurn]) -> bytes:
+    """Fingerprint a body, so that one idempotency key cannot stand for two."""
+    body = [[turn.role, turn.attested, turn.content] for turn in turns]
+    return hashlib.sha256(json.dumps(body, ensure_ascii=False).encode()).digest()
+
+
+def _check_text(field: str, text: str) -> None:
+    found = FORBIDDEN.search(text)
+    if found:
+        what = "a NUL character" if found[0] == "\x00" else "half of a surrogate pair"
+        raise ForbiddenCharacterError(field=field, what=what, position=found.start())
+    if not text.strip():
+        raise EmptyTextError(field=field)
+
+
+def _check_size(field: str, text: str, limit: int, remedy: str) -> None:
+    size = len(text.encode())
+    if size > limit:
+        raise TooLargeError(field=field, size=size, limit=limit, remedy=remedy)

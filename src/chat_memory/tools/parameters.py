@@ -1,0 +1,29 @@
+"""The parameters callers fill, described once in the words a model reads."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from chat_memory.models import CALL_MESSAGES, Message
+
+LONGEST_WAIT_SECONDS = 60.0
+"""Longest time a call may wait for a fold: clients give up on calls after about a minute."""
+
+ChatId = Annotated[str, Field(description="Your id of this conversation, any text up to 512 bytes.")]
+ListedChatId = Annotated[str, Field(description="Your id of this conversation. Empty: list your latest chats.")]
+Messages = Annotated[
+    list[Message],
+    Field(description="New messages in order, each under the role that really said it.", max_length=CALL_MESSAGES),
+]
+Snippet = Annotated[
+    str,
+    Field(description="Instead of messages: free text. Only a 'User:' block that opens it counts as the user's word."),
+]
+IdempotencyKey = Annotated[str, Field(description="Same key, same body: written once, however often you retry.")]
+WaitSeconds = Annotated[float, Field(description="Wait up to this long for the fold.", ge=0, le=LONGEST_WAIT_SECONDS)]
+MaxTokens = Annotated[int, Field(description="Cap of this reply; what had no room is named.", ge=256, le=100_000)]
+Detail = Annotated[
+    Literal["plain", "evidence"], Field(description="evidence: facts with id, basis, quote and turn number.")
+]
+Limit = Annotated[int, Field(description="Most turns in this page.", ge=1, le=200)]
+Before = Annotated[int, Field(description="Only turns before this number. 0: from the newest.", ge=0)]

@@ -1,0 +1,39 @@
+"""What every tool works with: process-wide, and without any caller's identity."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from chat_memory.prompts.summarizer import Summarizer
+from chat_memory.settings import Settings
+from chat_memory.storage.bell import Bell
+from chat_memory.storage.database import Database
+
+PACE_WEIGHT = 0.2
+"""Share of the newest fold in the moving average: about the last ten folds count."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """How long turns wait until they are in the memory: an exponential average of the folds this process made."""
+
+    waited: timedelta | None = None
+
+    def record(self, waited: timedelta) -> None:
+        """Count one fold whose oldest turn had waited this long."""
+        self.waited = waited if self.waited is None else self.waited + (waited - self.waited) * PACE_WEIGHT
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """The settings, the database, the bell and the summarizer of this process."""
+
+    settings: Settings
+    db: Database
+    bell: Bell
+    summarizer: Summarizer
+    pace: Pace = field(default_factory=Pace)
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a claimed chat stays with a silent worker."""
+        return timedelta(seconds=self.settings.lease_seconds)

@@ -1,0 +1,48 @@
+"""Remember what was said."""
+
+from uuid import uuid4
+
+from chat_memory.models import Caller, Receipt, chat_key
+from chat_memory.storage import lives
+from chat_memory.storage.bell import Ring
+from chat_memory.storage.lives import Appended
+from chat_memory.storage.turns import Call
+from chat_memory.tools.awaiting import wait_folded
+from chat_memory.tools.intake import check_chat_id, check_key, hash_request, read_turns
+from chat_memory.tools.parameters import ChatId, IdempotencyKey, Messages, Snippet, WaitSeconds
+from chat_memory.tools.toolbox import Toolbox
+
+
+async def update_memory(
+    box: Toolbox,
+    caller: Caller,
+    chat_id: ChatId,
+    messages: Messages = [],  # noqa: B006 - never changed, and the schema's default
+    snippet: Snippet = "",
+    idempotency_key: IdempotencyKey = "",
+    wait_seconds: WaitSeconds = 0,
+) -> Receipt:
+    """Remember what was just said in a chat. Call after every exchange.
+
+    Returns once it is durable; the memory follows in the background, and get_memory shows it at once as pending.
+    """
+    turns = read_turns(messages, snippet)
+    key = chat_key(caller.owner, check_chat_id(chat_id))
+    call = Call(key, caller.owner, chat_id, turns, uuid4(), "mcp", check_key(idempotency_key), hash_request(turns))
+    appended = await lives.append(box.db, call)
+    box.bell.announce(Ring(key, grew=True))
+    folded = appended.head_seq - appended.pending >= appended.span.last_seq
+    folded = folded or await wait_folded(box, key, appended.span.last_seq, wait_seconds)
+    return _receipt(box, call, appended, folded=folded)
+
+
+def _receipt(box: Toolbox, call: Call, appended: Appended, *, folded: bool) -> Receipt:
+    expected = appended.at + box.pace.waited if box.pace.waited is not None else None
+    return Receipt(
+        queue_id=f"{call.key.chat.hex()}-{appended.span.last_seq}",
+        status="complete" if folded else "pending_summarization",
+        first_seq=appended.span.first_seq,
+        seq=appended.span.last_seq,
+        pending=0 if folded else appended.pending,
+        estimated_completion=appended.at if folded else expected,
+    )

@@ -1,0 +1,179 @@
+"""The worker: every chat folded, side by side, none delayed by another."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import anyio
+import pytest
+
+from chat_memory.models import ChatKey
+from chat_memory.prompts.summarizer import FoldRequest, Proposal
+from chat_memory.settings import Settings
+from chat_memory.storage import chat_work, lives, receipts
+from chat_memory.storage.bell import Ring
+from chat_memory.storage.database import Database, open_database
+from chat_memory.tools.awaiting import wait_folded
+from chat_memory.tools.toolbox import Toolbox
+from chat_memory.worker import Worker
+from tests.chats import append, call, claim_one, key_of, pass_time
+from tests.summarizers import Broken, Slow, Transcript
+
+PATIENCE = 60.0
+"""Seconds until work that should be done counts as lost: never reached when it works."""
+
+
+async def until_folded(box: Toolbox, chat_id: str, seq: int) -> None:
+    assert await wait_folded(box, key_of(chat_id), seq, PATIENCE)
+
+
+async def until_asked(slow: Slow, times: int) -> None:
+    with anyio.fail_after(PATIENCE):
+        while slow.asked < times:  # noqa: ASYNC110 - the summarizer counts, it does not ring
+            await anyio.sleep(0.01)
+
+
+async def test_a_worker_folds_what_is_due_and_what_comes(box: Toolbox, db: Database) -> None:
+    await append(db, "before", "one")
+    async with anyio.create_task_group() as group:
+        group.start_soon(Worker(box).run)
+        await until_folded(box, "before", 1)
+        for number in range(1, 6):
+            await append(db, "after", f"{number}")
+            box.bell.announce(Ring(key_of("after"), grew=True))
+            await until_folded(box, "after", number)
+        group.cancel_scope.cancel()
+
+
+async def test_the_poll_finds_what_no_bell_announced(box: Toolbox, db: Database) -> None:
+    """The bell is never trusted: without the poll a lost NOTIFY would leave a chat pending for ever."""
+    quick = replace(box, settings=Settings(poll_seconds=0.05))
+    async with anyio.create_task_group() as group:
+        group.start_soon(Worker(quick).run)
+        await anyio.sleep(0.1)
+        await append(db, "a", "one")
+        await until_folded(quick, "a", 1)
+        group.cancel_scope.cancel()
+
+
+async def test_the_bell_of_another_process_wakes_a_worker(box: Toolbox, db: Database, database_url: str) -> None:
+    """LISTEN carries a writer's commit here; with an hour's poll nothing else could."""
+    patient = replace(box, settings=Settings(poll_seconds=3600))
+    async with anyio.create_task_group() as group:
+        group.start_soon(patient.bell.listen, database_url)
+        group.start_soon(Worker(patient).run)
+        async with open_database(database_url, pool_size=1) as writer:
+            with anyio.fail_after(PATIENCE):
+                number = 0
+                while (await cursor(db, "a"))[1] == 0:
+                    number += 1
+                    await append(writer, "a", f"{number}")
+                    await anyio.sleep(0.05)
+        group.cancel_scope.cancel()
+
+
+async def cursor(db: Database, chat_id: str) -> tuple[int, int]:
+    async with db.session() as session:
+        found = await chat_work.read_cursor(session, key_of(chat_id))
+    return (found.head_seq, found.done_seq) if found else (0, 0)
+
+
+async def test_a_poisoned_chat_never_delays_another(box: Toolbox, db: Database) -> None:
+    """A fold that fails, and one that never answers: every other chat is folded all the same."""
+    poisoned = replace(box, summarizer=Broken(RuntimeError(), poison="poison"))
+    await append(db, "bad", "poison")
+    for number in range(30):
+        await append(db, f"good {number}", "fine")
+    async with anyio.create_task_group() as group:
+        group.start_soon(Worker(poisoned).run)
+        for number in range(30):
+            await until_folded(box, f"good {number}", 1)
+        group.cancel_scope.cancel()
+    assert await cursor(db, "bad") == (1, 0)
+
+
+async def test_a_chat_whose_model_hangs_holds_one_place_only(box: Toolbox, db: Database) -> None:
+    class Hanging(Slow):
+        async def fold(self, request: FoldRequest) -> Proposal:
+            hangs = "hang" in request.turns[0].content
+            return await (super().fold(request) if hangs else Transcript().fold(request))
+
+    hanging = replace(box, summarizer=Hanging(), settings=Settings(fold_limit=2))
+    await append(db, "hanging", "hang")
+    for number in range(10):
+        await append(db, f"good {number}", "fine")
+    async with anyio.create_task_group() as group:
+        group.start_soon(Worker(hanging).run)
+        for number in range(10):
+            await until_folded(box, f"good {number}", 1)
+        group.cancel_scope.cancel()
+
+
+async def test_no_more_folds_run_at_once_than_allowed(box: Toolbox, db: Database) -> None:
+    slow = Slow()
+    limited = replace(box, summarizer=slow, settings=Settings(fold_limit=3))
+    for number in range(9):
+        await append(db, f"chat {number}", "one")
+    async with anyio.create_task_group() as group:
+        group.start_soon(Worker(limited).run)
+        await slow.started.wait()
+        await until_asked(slow, 3)
+        await anyio.sleep(0.2)
+        assert slow.asked == 3
+        slow.may_answer.set()
+        for number in range(9):
+            await until_folded(box, f"chat {number}", 1)
+        group.cancel_scope.cancel()
+
+
+async def test_a_worker_told_to_stop_hands_everything_back(box: Toolbox, db: Database) -> None:
+    """Nothing is counted, nothing waits for a lease to end."""
+    slow = Slow()
+    for number in range(5):
+        await append(db, f"chat {number}", "one")
+    async with anyio.create_task_group() as group:
+        group.start_soon(Worker(replace(box, summarizer=slow)).run)
+        await until_asked(slow, 5)
+        group.cancel_scope.cancel()
+    for number in range(5):
+        again = await claim_one(db, f"chat {number}")
+        assert (again.attempts, again.lease_expiries) == (0, 0)
+
+
+async def test_workers_share_the_work_without_folding_anything_twice(box: Toolbox, db: Database) -> None:
+    first, second = Transcript(), Transcript()
+    for number in range(60):
+        await append(db, f"chat {number}", "one")
+    async with anyio.create_task_group() as group:
+        for summarizer in (first, second):
+            group.start_soon(Worker(replace(box, summarizer=summarizer, settings=Settings(fold_limit=4))).run)
+        for number in range(60):
+            await until_folded(box, f"chat {number}", 1)
+        group.cancel_scope.cancel()
+    assert len(first.asked) + len(second.asked) == 60
+
+
+async def test_a_worker_outlives_a_database_that_went_away(box: Toolbox, db: Database) -> None:
+    """Without the except in the claim round the first broken connection would end the worker."""
+    quick = replace(box, settings=Settings(poll_seconds=0.05))
+    async with anyio.create_task_group() as group:
+        group.start_soon(Worker(quick).run)
+        await append(db, "a", "one")
+        await until_folded(quick, "a", 1)
+        async with db.session() as session:
+            await session.connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+        await append(db, "a", "two")
+        await until_folded(quick, "a", 2)
+        group.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(("hours", "left"), [(23, 1), (25, 0)])
+async def test_idempotency_keys_are_forgotten_after_their_time(db: Database, hours: int, left: int) -> None:
+    written: ChatKey = call("a", "x").key
+    await lives.append(db, call("a", "hello", idempotency_key="k"))
+    pass_time(db, timedelta(hours=hours))
+    async with db.session() as session:
+        await receipts.expire_receipts(session, written.bucket, timedelta(hours=24))
+        assert await session.connection.fetchval("select count(*) from chat_memory.receipts") == left
