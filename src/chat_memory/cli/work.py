@@ -1,0 +1,46 @@
+"""`chat-memory work`: a worker as a process of its own, beside servers that share its database."""
+
+import anyio
+
+from chat_memory.errors import ChatMemoryError
+from chat_memory.server.app import background, open_toolbox
+from chat_memory.server.signals import cancel_on_signal
+from chat_memory.settings import Settings, read_settings
+from chat_memory.storage.bell import Bell
+from chat_memory.telemetry import Event, configure_logging, log
+
+
+def work() -> None:
+    """Fold chats beside a server, until SIGINT or SIGTERM. Log: stderr."""
+    settings = read_settings()
+    configure_logging(settings.log_level)
+    anyio.run(fold_until_told, settings)
+
+
+async def fold_until_told(settings: Settings) -> None:
+    """Fold until a signal arrives, then hand every lease back.
+
+    Raises:
+        ChatMemoryError: the database cannot be used; a supervisor may start the process again.
+    """
+    failure: ChatMemoryError | None = None
+    async with anyio.create_task_group() as group:
+        group.start_soon(cancel_on_signal, group.cancel_scope)
+        try:
+            await fold_for_ever(settings)
+        except ChatMemoryError as error:
+            failure = error  # raised outside the group, which would wrap it
+        group.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+
+
+async def fold_for_ever(settings: Settings) -> None:
+    """Fold until cancelled, whatever the settings say about servers folding."""
+    folding = settings.model_copy(update={"worker": True})
+    async with open_toolbox(folding, Bell()) as opened, background(opened.box):
+        log(Event.WORKER_STARTED)
+        try:
+            await anyio.sleep_forever()
+        finally:
+            log(Event.WORKER_STOPPED)

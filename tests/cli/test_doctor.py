@@ -1,0 +1,85 @@
+"""chat-memory doctor: green where all is well, else red with a remedy."""
+
+from datetime import timedelta
+
+import pytest
+
+from chat_memory.cli.checkup import probe
+from chat_memory.errors import FoldError
+from chat_memory.server.app import Opened
+from chat_memory.storage import chat_work
+from chat_memory.storage.database import Database
+from chat_memory.tools.toolbox import Toolbox
+from tests.chats import append, claim_one
+from tests.cli.conftest import Program
+from tests.summarizers import Broken
+
+SECRET = "hunter2"  # noqa: S105 - stands for a password
+NAMES = ["Python", "Database", "Durability", "Migrations", "Summarizer", "Work", "Probe"]
+
+
+def marks_and_names(stdout: str) -> list[list[str]]:
+    """Return the first two words of every line."""
+    return [line.split()[:2] for line in stdout.splitlines()]
+
+
+def test_a_fresh_data_folder_is_green(alone: Program) -> None:
+    done = alone.run("doctor")
+    assert marks_and_names(done.stdout) == [["✓", name] for name in NAMES], done.stderr
+    assert f"embedded, in {alone.environment['CHAT_MEMORY_DATA_DIR']}" in done.stdout
+    assert "fsync on, synchronous_commit on" in done.stdout
+    assert "no text leaves this machine" in done.stdout
+    assert done.returncode == 0
+
+
+def test_a_dead_database_is_red_with_a_remedy_and_the_rest_is_not_checked(alone: Program) -> None:
+    """Fails without the `except` in checkup.examine, or without Chart.close."""
+    done = alone.run("doctor", CHAT_MEMORY_DATABASE_URL=f"postgresql://ann:{SECRET}@127.0.0.1:1/chats")
+    assert marks_and_names(done.stdout) == [["✓", "Python"], ["✗", "Database"], *(["-", name] for name in NAMES[2:])]
+    assert "No PostgreSQL answers at 127.0.0.1:1/chats" in done.stdout
+    assert "Check CHAT_MEMORY_DATABASE_URL, or unset it" in done.stdout
+    assert done.stdout.count("not checked") == 5
+    assert done.stderr == ""
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("password", [SECRET, f"1/{SECRET}", f"a/{SECRET}", f"a?{SECRET}", f"a#{SECRET}"])
+def test_a_password_is_never_printed_not_even_one_that_breaks_the_url(alone: Program, password: str) -> None:
+    """Fails when database.describe_url or open_database quote parts of a URL they could not read."""
+    done = alone.run("doctor", CHAT_MEMORY_DATABASE_URL=f"postgresql://ann:{password}@127.0.0.1:1/chats")
+    assert "✗ Database" in done.stdout
+    assert SECRET not in done.stdout + done.stderr
+
+
+async def test_the_probe_leaves_nothing_behind(on_database: Program, db: Database) -> None:
+    """Fails without forget in checkup.forgotten."""
+    done = on_database.run("doctor")
+    assert "✓ Probe" in done.stdout
+    assert done.stdout.count(" ms") == 4
+    assert await count_chats(db) == 0
+
+
+async def test_a_probe_that_fails_is_forgotten_too(box: Toolbox) -> None:
+    """Fails when checkup.forgotten has no `finally`."""
+    broken = Toolbox(box.settings, box.db, box.bell, Broken())
+    with pytest.raises(FoldError):
+        await probe(Opened(broken, "alice"))
+    assert await count_chats(box.db) == 0
+
+
+async def test_failed_chats_are_red_and_the_probe_is_still_made(on_database: Program, db: Database) -> None:
+    """Fails without `healthy=` in checkup.count_work."""
+    await append(db, "stuck", "Remember this.")
+    claim = await claim_one(db, "stuck")
+    async with db.session() as session:
+        assert await chat_work.record_failure(session, claim, "no", timedelta(), max_attempts=1)
+    done = on_database.run("doctor")
+    assert "✗ Work        0 chats due, 0 leased, 1 failed. Failed chats wait for help" in done.stdout
+    assert "✓ Probe" in done.stdout
+    assert done.returncode == 1
+
+
+async def count_chats(db: Database) -> int:
+    """Count all chats there are."""
+    async with db.session() as session:
+        return int(await session.connection.fetchval("select count(*) from chat_memory.chat_work"))
