@@ -26,10 +26,6 @@ class Settings(BaseModel):
         default="",
         description="DSN of a PostgreSQL 15 or newer, postgresql://user:password@host:port/name. Empty: embedded.",
     )
-    listen_url: str = Field(
-        default="",
-        description="DSN for LISTEN when database_url goes through a pooler. Empty: the same as database_url.",
-    )
     data_dir: Path | None = Field(
         default=None,
         description="Folder of the embedded PostgreSQL. Unset: the user's data folder, as root /var/lib/chat-memory.",

@@ -1,5 +1,6 @@
 """Every log event, named once. Logs go to stderr: stdout belongs to the protocol."""
 
+import contextlib
 import logging
 import sys
 import traceback
@@ -64,4 +65,5 @@ def log(event: Event, *, level: int = logging.INFO, error: BaseException | None 
         frames = traceback.extract_tb(error.__traceback__)[-3:]
         place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
         fields |= {"error": type(error).__name__, "place": place}
-    structlog.get_logger().log(level, event.value, **fields)
+    with contextlib.suppress(OSError, ValueError):  # a client that closed our stderr must not fail a write
+        structlog.get_logger().log(level, event.value, **fields)

@@ -101,7 +101,7 @@ def compose(settings: Settings, db: Database, bell: Bell, facts: ServerFacts) ->
 async def background(box: Toolbox) -> AsyncGenerator[None]:
     """Listen to the bell and, unless the settings say no, fold, for as long as the block runs."""
     async with anyio.create_task_group() as group:
-        group.start_soon(_supervise, partial(box.bell.listen, box.settings.listen_url or box.db.url))
+        group.start_soon(_supervise, partial(box.bell.listen, box.db.url))
         if box.settings.worker:
             group.start_soon(_supervise, Worker(box).run)
         yield
