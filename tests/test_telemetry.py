@@ -18,11 +18,12 @@ def own_configuration() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def fail(words: str) -> Exception:
+def failure(words: str) -> Exception:
     try:
-        raise ValueError(words)
+        int(words)
     except ValueError as error:
         return error
+    raise AssertionError
 
 
 def test_events_are_nouns_and_what_happened_to_them() -> None:
@@ -45,7 +46,7 @@ def test_an_event_is_one_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> N
 def test_an_errors_own_words_are_never_logged(capsys: pytest.CaptureFixture[str]) -> None:
     """Forgotten means gone from our logs too: an exception's message may quote a turn; its kind and place do not."""
     configure_logging("info")
-    log(Event.TOOL_FAILED, level=logging.ERROR, error=fail("the user's secret"))
+    log(Event.TOOL_FAILED, level=logging.ERROR, error=failure("the user's secret"))
     seen = capsys.readouterr().err
     assert "ValueError" in seen
     assert "test_telemetry.py:" in seen
