@@ -12,6 +12,7 @@ from tests.prompts.said import known
 @pytest.mark.parametrize(
     ("text", "spans"),
     [
+        ("My email is ana.b@example.org.", [("email", "ana.b@example.org")]),
         ("write to ana.b+x@mail.example.org.", [("email", "ana.b+x@mail.example.org")]),
         ("see https://example.org/a?b=1, please", [("url", "https://example.org/a?b=1")]),
         ("call me at +49 30 1234567", [("phone", "+49 30 1234567")]),

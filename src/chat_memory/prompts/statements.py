@@ -4,8 +4,8 @@ Nothing here decides: the gate's own proof is asked for each one, with the claus
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from chat_memory.prompts.spans import Span, SpanType, find_spans, is_range
@@ -114,12 +114,24 @@ def find_statements(sentence: str) -> list[Statement]:
     """Find what a sentence states: patterns first, then the typed spans no pattern has taken."""
     if _UNDONE.search(sentence):
         return []
-    found = [*_find_named(sentence), *_find_patterns(sentence)]
+    spans = _single_spans(sentence)
+    found = [
+        _with_whole_spans(sentence, statement, spans)
+        for statement in (*_find_named(sentence), *_find_patterns(sentence))
+    ]
     taken = [range(statement.start, statement.end) for statement in found]
-    for span in _single_spans(sentence):
+    for span in spans:
         if not any(span.start in stretch for stretch in taken):
             found.extend(_typed(sentence, span))
     return found
+
+
+def _with_whole_spans(sentence: str, statement: Statement, spans: Sequence[Span]) -> Statement:
+    """Let a value that ends inside an address run to its end: a pattern stops at the first dot."""
+    start = statement.end - len(statement.value)
+    ends = (span.end for span in spans if start <= span.start < statement.end and span.kind in {"email", "url"})
+    end = max(statement.end, *ends, 0)
+    return replace(statement, value=sentence[start:end], end=end)
 
 
 def _single_spans(sentence: str) -> list[Span]:

@@ -13,9 +13,9 @@ SHORTENED_CHARACTERS = 160
 """What an older pending turn is cut to when it does not fit whole: about one sentence."""
 LEAST_CUT_CHARACTERS = 40
 """A turn cut shorter than this says nothing: it is omitted and named instead."""
-NEAR_SHARE = 0.75
-FULL_SHARE = 0.9
-"""Shares of the memory cap: from `near` on a new chat is worth planning, at `full` the gate refuses new facts."""
+NEAR_SHARE = 0.7
+FULL_SHARE = 0.85
+"""Shares of the memory cap, of which the gate uses 0.9: from `near` on a new chat is worth planning."""
 LABEL_TOKENS = 40
 """Kept free for the label and fence the server puts around the data."""
 
@@ -72,7 +72,7 @@ def _fill(chat_id: str, snapshot: Snapshot, room: int, memory_tokens: int, *, ev
 
 
 def size_of(token_count: int, memory_tokens: int) -> Literal["ok", "near", "full"]:
-    """Say how full a memory is: at `full` new facts are refused, so a new chat is due."""
+    """Say how full a memory is: at `full` there is hardly room for a new fact, so a new chat is due."""
     share = token_count / memory_tokens
     return "full" if share >= FULL_SHARE else "near" if share >= NEAR_SHARE else "ok"
 
