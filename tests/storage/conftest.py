@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from chat_memory.storage.embedded import start_embedded
-from tests.storage.embedded_occupant import Place, make_root
+from tests.folders import make_root
+from tests.storage.embedded_occupant import Place
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,11 +18,11 @@ from chat_memory.storage.embedded import EmbeddedServer, start_embedded
 from chat_memory.storage.embedded.binaries import MAJOR, WHEEL
 from chat_memory.storage.embedded.polling import poll
 from chat_memory.storage.embedded.postmaster import PID_FILE, is_postmaster
+from tests.folders import make_root
 
 AS_ROOT = os.geteuid() == 0
 NOBODY = 65534  # any user but root will do where an ordinary one is needed
 PATIENCE_SECONDS = 30.0  # for what takes less than one: only a broken test waits so long
-MEMORY_BYTES = 1024**3  # a test's clusters, several times over
 SECRET = "hunter2"  # noqa: S105 - stands for a key in the environment of the process that starts the server
 
 
@@ -144,16 +143,6 @@ class Place:
         sockets += [occupant.socket_dir for occupant in self._occupants if "url" in occupant.heard]
         for folder in (self.root, *sockets):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def make_root() -> Path:
-    """Make a folder everybody may enter: in memory where there is plenty, for a cluster is 46 MB of new files."""
-    memory = Path("/dev/shm")  # noqa: S108 - a folder of a random name is made in it
-    there = os.statvfs(memory) if memory.exists() else None
-    fits = there and there.f_bavail * there.f_frsize > MEMORY_BYTES and not there.f_flag & os.ST_NOEXEC
-    root = Path(tempfile.mkdtemp(prefix="chat-memory-test-", dir=memory if fits else "/tmp"))  # noqa: S108
-    root.chmod(0o755)
-    return root
 
 
 def end_server(pid: int, cluster: Path, number: int) -> None:

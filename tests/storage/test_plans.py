@@ -37,7 +37,7 @@ HOT: dict[str, tuple[object, ...]] = {
     "receipts.find_receipt": (*KEY, "key"),
     "receipts.expire_receipts": (7, LEASE, ZERO),
     "chat_metadata.read_memory": KEY,
-    "chat_metadata.read_snapshot": (*KEY, ZERO, 300, 1000),
+    "chat_metadata.read_snapshot": (*KEY, ZERO, 300, 1000, 200),
     "chat_metadata.write_memory": (*KEY, "[]", "[]", "", 0, 1, False, ZERO),
     "conversations.list_latest_chats": ("alice", 10, ZERO),
     "memory_versions.read_versions": KEY,

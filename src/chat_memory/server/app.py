@@ -2,6 +2,8 @@
 
 import getpass
 import logging
+import os
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
@@ -10,6 +12,9 @@ from functools import partial
 
 import anyio
 import anyio.to_thread
+
+if sys.platform != "win32":
+    import pwd
 
 from chat_memory.errors import ChatMemoryError
 from chat_memory.prompts.extractive import Extractive
@@ -93,8 +98,18 @@ async def open_toolbox(
 
 def compose(settings: Settings, db: Database, bell: Bell, facts: ServerFacts) -> Opened:
     """Choose the summarizer and the owner of chats without a credential, and put together what tools work with."""
-    local = f"local:{facts.role}/{getpass.getuser()}" if settings.database_url else "local"
+    local = f"local:{facts.role}/{os_user()}" if settings.database_url else "local"
     return Opened(Toolbox(settings, db, bell, Extractive()), settings.owner or local)
+
+
+def os_user() -> str:
+    """Name the operating-system user this process runs as; by number where it has no name."""
+    if sys.platform == "win32":
+        return getpass.getuser()
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 @asynccontextmanager

@@ -15,6 +15,10 @@ PENDING_TURNS = 300
 """Most pending turns one read shows: with a worker alive there are few, without one the rest is counted and named."""
 
 
+SHORT_CHARACTERS = 200
+"""How much of a pending turn is read once the newer ones fill any reply: what a shortened turn shows."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredMemory:
     """A memory and its version, 0 before the first fold."""
@@ -61,7 +65,8 @@ async def read_memory(session: Session, key: ChatKey) -> StoredMemory:
 
 async def read_snapshot(session: Session, key: ChatKey, turn_characters: int) -> Snapshot | None:
     """Read all a reader needs in one statement; None for a chat that does not exist."""
-    row = await session.fetch_row(QUERIES["read_snapshot"], *key, session.drift, PENDING_TURNS, turn_characters)
+    limits = (PENDING_TURNS, turn_characters, SHORT_CHARACTERS)
+    row = await session.fetch_row(QUERIES["read_snapshot"], *key, session.drift, *limits)
     if row is None:
         return None
     return Snapshot(
