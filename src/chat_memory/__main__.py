@@ -33,6 +33,8 @@ def run_stdio() -> None:
     """Serve MCP over stdin and stdout, the embedded database starting while the SDK is still being imported."""
     settings = read_settings()
     configure_logging(settings.log_level)
+    if sys.stdin.isatty():
+        sys.stderr.write("chat-memory speaks MCP on stdin: a client starts it. For people: chat-memory --help\n")
     early = None if settings.database_url else start_early(settings)
 
     import anyio  # noqa: PLC0415 - with the line below 0.7 s of imports, spent while PostgreSQL starts
