@@ -15,7 +15,7 @@ from chat_memory.storage.database import Database, open_database
 from chat_memory.tools.awaiting import wait_folded
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.worker import Worker
-from tests.chats import append, call, claim_one, key_of, pass_time
+from tests.chats import OWNER, append, call, claim_one, key_of, pass_time
 from tests.summarizers import Broken, Slow, Transcript
 
 PATIENCE = 60.0
@@ -23,7 +23,7 @@ PATIENCE = 60.0
 
 
 async def until_folded(box: Toolbox, chat_id: str, seq: int) -> None:
-    assert await wait_folded(box, key_of(chat_id), seq, PATIENCE)
+    assert await wait_folded(box, OWNER, key_of(chat_id), seq, PATIENCE)
 
 
 async def until_asked(slow: Slow, times: int) -> None:
@@ -73,7 +73,7 @@ async def test_the_bell_of_another_process_wakes_a_worker(box: Toolbox, db: Data
 
 async def cursor(db: Database, chat_id: str) -> tuple[int, int]:
     async with db.session() as session:
-        found = await chat_work.read_cursor(session, key_of(chat_id))
+        found = await chat_work.read_cursor(session, key_of(chat_id), OWNER)
     return (found.head_seq, found.done_seq) if found else (0, 0)
 
 
@@ -166,6 +166,29 @@ async def test_a_worker_outlives_a_database_that_went_away(box: Toolbox, db: Dat
             )
         await append(db, "a", "two")
         await until_folded(quick, "a", 2)
+        group.cancel_scope.cancel()
+
+
+BREAK_ONE_BUCKET = """
+create function break_one() returns trigger language plpgsql as $$ begin raise exception 'broken'; end $$;
+create trigger break_one before update on chat_memory.chat_work
+for each row when (new.bucket = {}) execute function break_one();
+"""
+
+
+async def test_a_bucket_that_cannot_be_claimed_costs_the_others_nothing(box: Toolbox, db: Database) -> None:
+    """Without the except around one bucket's claim, what other buckets gave would wait for its leases to end."""
+    chats = [f"chat {number}" for number in range(12)]
+    broken = chats.pop()
+    for chat_id in (broken, *chats):
+        await append(db, chat_id, "one")
+    async with db.session() as session:
+        await session.connection.execute(BREAK_ONE_BUCKET.format(key_of(broken).bucket))
+    async with anyio.create_task_group() as group:
+        group.start_soon(Worker(box).run)
+        with anyio.fail_after(20):
+            for chat_id in chats:
+                await until_folded(box, chat_id, 1)
         group.cancel_scope.cancel()
 
 

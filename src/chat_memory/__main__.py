@@ -1,17 +1,17 @@
 """The program `chat-memory`: without an argument the stdio server, else one of the commands."""
 
+import signal
 import sys
-from collections.abc import Callable
 from concurrent.futures import Future
-from threading import Thread
-from typing import TypeVar
+from contextlib import suppress
 
 from chat_memory.errors import ChatMemoryError
-from chat_memory.settings import Settings, read_settings
-from chat_memory.storage.embedded import EmbeddedServer, start_embedded
+from chat_memory.settings import read_settings
+from chat_memory.storage.embedded import EmbeddedServer, begin_start, close_unused
 from chat_memory.telemetry import configure_logging
 
-Result = TypeVar("Result")
+START_SECONDS = 10.0
+"""How long a process told to end waits for its database's start: it takes a second, unless somebody blocks it."""
 
 
 def main() -> None:
@@ -33,34 +33,26 @@ def run_stdio() -> None:
     """Serve MCP over stdin and stdout, the embedded database starting while the SDK is still being imported."""
     settings = read_settings()
     configure_logging(settings.log_level)
-    if sys.stdin.isatty():
+    if sys.stdin is not None and sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison] # None when closed
         sys.stderr.write("chat-memory speaks MCP on stdin: a client starts it. For people: chat-memory --help\n")
-    early = None if settings.database_url else start_early(settings)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server listens for signals itself
+    early = None if settings.database_url else begin_start(settings.data_dir)
+    try:
+        import anyio  # noqa: PLC0415 - with the line below 0.5 s of imports, spent while PostgreSQL starts
 
-    import anyio  # noqa: PLC0415 - with the line below 0.7 s of imports, spent while PostgreSQL starts
+        from chat_memory.server.stdio import serve_stdio  # noqa: PLC0415
 
-    from chat_memory.server.stdio import serve_stdio  # noqa: PLC0415
-
-    anyio.run(serve_stdio, settings, early)
-
-
-def start_early(settings: Settings) -> "Future[EmbeddedServer]":
-    """Start the embedded database in a thread of its own; the future holds the server or what went wrong."""
-    return in_thread(lambda: start_embedded(settings.data_dir))
+        anyio.run(serve_stdio, settings, early)
+    finally:
+        if early is not None:
+            end_start(early)
 
 
-def in_thread(work: Callable[[], Result]) -> "Future[Result]":
-    """Run `work` in a thread and return its future."""
-    future: Future[Result] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
-            future.set_exception(error)
-
-    Thread(target=run, name="embedded-start", daemon=True).start()
-    return future
+def end_start(early: "Future[EmbeddedServer]") -> None:
+    """Close the embedded database if a signal came before the server could: nobody else would stop it."""
+    with suppress(TimeoutError):
+        early.exception(START_SECONDS)
+        close_unused(early)
 
 
 if __name__ == "__main__":

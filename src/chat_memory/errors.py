@@ -20,6 +20,7 @@ ChatMemoryError
 │   ├── UnsafeDurabilityError
 │   ├── NewerSchemaError
 │   ├── OldServerError
+│   ├── ChatBusyError
 │   └── RefusedStatementError
 ├── EmbeddedServerError              our own PostgreSQL could not be started
 │   ├── NoBinariesError
@@ -27,6 +28,7 @@ ChatMemoryError
 │   ├── UnusableFolderError
 │   ├── WrongMajorVersionError
 │   └── StartFailedError
+├── StartFaultError                  a fault of ours while starting
 ├── FoldError                        a fold failed; its turns stay pending
 │   ├── RejectedDeltaError
 │   └── LostLeaseError
@@ -127,6 +129,10 @@ class OldServerError(DatabaseError):
     """PostgreSQL {found} is too old: chat-memory needs {needed} or newer. Upgrade it, or unset CHAT_MEMORY_DATABASE_URL to use the embedded server."""
 
 
+class ChatBusyError(DatabaseError):
+    """Another process has held this chat for more than 15 seconds. Nothing was written: call again in a moment."""
+
+
 class RefusedStatementError(DatabaseError):
     """PostgreSQL refused a statement: {reason}. Nothing of its transaction was written."""
 
@@ -153,6 +159,10 @@ class WrongMajorVersionError(EmbeddedServerError):
 
 class StartFailedError(EmbeddedServerError):
     """The embedded PostgreSQL in {folder} did not start: {reason}. Its log is {log}."""
+
+
+class StartFaultError(ChatMemoryError):
+    """chat-memory could not start because of a fault of its own ({kind}). Its log names the place: please report it."""
 
 
 class FoldError(ChatMemoryError):

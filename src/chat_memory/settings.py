@@ -14,7 +14,7 @@ PREFIX = "CHAT_MEMORY_"
 TEST_PREFIX = "CHAT_MEMORY_TEST_"
 """Reserved for the tests of this project; never a setting."""
 
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Seconds = Annotated[float, Field(ge=0.01, le=86_400)]
 
 
 class Settings(BaseModel):

@@ -37,6 +37,7 @@ class Event(StrEnum):
     WORKER_FAILED = "worker_failed"
     TOOL_REFUSED = "tool_refused"
     TOOL_FAILED = "tool_failed"
+    ANSWER_LOST = "answer_lost"
     LINE_REFUSED = "line_refused"
     SUBSCRIBER_LOST = "subscriber_lost"
 

@@ -1,13 +1,14 @@
 """The caller that never sleeps: claims due chats, folds them side by side, and paces itself."""
 
 import logging
+from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
 
 import anyio
 from anyio.abc import TaskGroup
 
-from chat_memory.errors import ChatMemoryError, DatabaseUnreachableError
+from chat_memory.errors import ChatMemoryError
 from chat_memory.storage import chat_work, receipts
 from chat_memory.storage.bell import Ring, Waiter
 from chat_memory.storage.chat_work import Claim
@@ -78,10 +79,11 @@ class Worker:
         try:
             async with self.box.db.session() as session:
                 return await chat_work.claim_chats(session, bucket, limit, self.box.lease, token)
-        except DatabaseUnreachableError:
-            log(Event.CLAIM_LOST, level=logging.WARNING, bucket=bucket)
+        except ChatMemoryError as error:  # what other buckets gave is folded all the same
+            log(Event.CLAIM_LOST, level=logging.WARNING, bucket=bucket, error=error)
+        with suppress(ChatMemoryError):
             await self.box.db.run(lambda session: chat_work.hand_back_claims(session, bucket, token))
-            return []
+        return []
 
     async def _fold_claimed(self, claim: Claim) -> None:
         """Fold one chat; its failure is recorded with it and never touches another's."""

@@ -1,19 +1,21 @@
 """Starting up: answered before the database is there, told when it is not, and well again when it comes."""
 
+import fcntl
+import signal
 from pathlib import Path
 
 import anyio
 import pytest
 
-from chat_memory.errors import DatabaseUnreachableError
+from chat_memory.errors import ChatMemoryError, DatabaseUnreachableError, UnusableFolderError
 from chat_memory.models import Caller, Message, chat_key
-from chat_memory.server.app import App, Opened, background, open_toolbox
+from chat_memory.server.app import App, Opened, background, database_source, open_toolbox
 from chat_memory.settings import Settings
 from chat_memory.storage.bell import Bell
 from chat_memory.tools.awaiting import wait_folded
 from chat_memory.tools.get_memory import read_memory
 from chat_memory.tools.update_memory import update_memory
-from tests.clients import ERAS, connect, refused, start_raw
+from tests.clients import ERAS, SERVER, connect, refused, start_raw
 from tests.folders import kill_postmaster, open_folder
 
 DEAD = "postgresql://nobody:secret@127.0.0.1:1/none"
@@ -80,6 +82,69 @@ async def test_an_embedded_postgresql_that_was_killed_is_started_again() -> None
             await update_memory(opened.box, caller, "a", said)
             kill_postmaster(folder / "data")
             await update_memory(opened.box, caller, "a", said)
-            assert await wait_folded(opened.box, chat_key(caller.owner, "a"), 2, 60)
+            assert await wait_folded(opened.box, caller.owner, chat_key(caller.owner, "a"), 2, 60)
             reply = await read_memory(opened.box, caller, "a")
     assert (reply.covers_seq, reply.pending) == (2, 0)
+
+
+async def test_a_fault_of_ours_is_told_and_tried_again(database_url: str) -> None:
+    """Without the last except in App.run the process would end after it had answered `initialize`."""
+    app = App(Settings(database_url="postgresql://u@127.0.0.1:99999999/none"))
+    async with anyio.create_task_group() as group:
+        group.start_soon(app.run)
+        with pytest.raises(ChatMemoryError):
+            await app.ready()
+        app.settings = Settings(database_url=database_url)
+        await until_ready(app)
+        group.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("data_dir", ["~nobody-of-that-name/x", "loop", "x" * 300, "x/" * 2_500])
+async def test_a_data_folder_nobody_can_make_is_refused_in_words(tmp_path: Path, data_dir: str) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    named = Path(data_dir) if data_dir.startswith("~") else tmp_path / data_dir
+    with pytest.raises(UnusableFolderError, match="CHAT_MEMORY_DATA_DIR"):
+        async with open_toolbox(Settings(data_dir=named), Bell()):
+            pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.3, 0.6])
+async def test_a_signal_during_the_start_leaves_nothing_running(
+    environment: dict[str, str], number: signal.Signals, delay: float
+) -> None:
+    """Without end_start PostgreSQL would go on, with nobody to stop it. Any delay is right: nothing is ever left."""
+    with open_folder() as folder:
+        data_dir = folder / "data"
+        own = {name: value for name, value in environment.items() if name != "CHAT_MEMORY_DATABASE_URL"}
+        async with await anyio.open_process(SERVER, env=own | {"CHAT_MEMORY_DATA_DIR": str(data_dir)}) as process:
+            await anyio.sleep(delay)
+            process.send_signal(number)
+            with anyio.fail_after(60):
+                await process.wait()
+        assert not list(data_dir.glob("*/cluster/postmaster.pid"))
+
+
+async def test_a_cancelled_revival_leaves_no_use_of_the_server_behind() -> None:
+    """Without the shield in revive the dead use would stay open, and PostgreSQL outlive its last server."""
+    with open_folder() as folder:
+        settings = Settings(data_dir=folder / "data")
+        async with database_source(settings) as (_, revive):
+            assert revive is not None
+            kill_postmaster(folder / "data")
+            with anyio.move_on_after(0.02):
+                await revive()
+        assert not list(folder.glob("data/*/cluster/postmaster.pid"))
+
+
+async def test_a_process_that_is_told_to_end_does_not_wait_for_a_blocked_start() -> None:
+    """Somebody froze while starting the shared server: without abandon_on_cancel we would freeze with them."""
+    with open_folder() as folder:
+        settings = Settings(data_dir=folder / "data")
+        async with database_source(settings):
+            pass
+        with (folder / "data" / "18" / "start.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with anyio.fail_after(30), anyio.move_on_after(0.2):
+                async with database_source(settings):
+                    pass

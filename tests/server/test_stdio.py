@@ -9,8 +9,16 @@ import anyio
 import pytest
 from mcp import Client
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, TextResourceContents
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    JSONRPCResponse,
+    TextResourceContents,
+)
 
+from chat_memory.server.stdio import encode
 from chat_memory.storage.database import open_database
 from tests.chats import key_of
 from tests.clients import ERAS, SERVER, RawServer, ask, connect, refused, start_raw, text_of
@@ -69,6 +77,9 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"messages": [], "snippet": ""}, "neither was given"),
     ({"snippet": "x" * 262_145}, "snippet is 262145 bytes of UTF-8, the limit is 262144"),
     ({"snippet": "a\x00b"}, "snippet has a NUL character at character 1"),
+    ({"messages": "[" * 100_000}, "messages: input should be a valid list"),
+    ({"x" * 1_000_000: 1}, "update_memory has no argument"),
+    ({"snippet": "user:a\n" * 1_000}, "snippet has 1000 items, the limit is 200"),
     ({"snippet": "x", "wait_seconds": 61}, "wait_seconds: input should be less than or equal to 60"),
 ]
 
@@ -165,6 +176,22 @@ async def test_a_bad_line_is_answered_and_the_session_goes_on(environment: dict[
             answer = await raw.receive()
             assert (answer["id"], answer["error"]["code"]) == (request_id, code)
             assert "result" in await raw.call_tool(2, "get_memory", chat_id="a")
+
+
+async def test_no_line_ends_the_session(environment: dict[str, str]) -> None:
+    """An id that cannot be written back: echoed, it would break the writer and with it the server."""
+    async with start_raw(environment) as raw:
+        await raw.initialize()
+        for line in (b'{"jsonrpc":"2.0","id":"\\ud800","method":"ping"}', b'{"id":"x\\udfff"}'):
+            await raw.send(line)
+            assert (await raw.receive())["error"]["code"] == INVALID_PARAMS
+        assert "result" in await raw.call_tool(2, "get_memory", chat_id="a")
+
+
+def test_an_answer_that_cannot_be_written_becomes_an_error_under_its_id() -> None:
+    """Without the except in encode one such answer would end the session."""
+    answer = json.loads(encode(JSONRPCResponse(jsonrpc="2.0", id=7, result={"text": "\ud800"})))
+    assert (answer["id"], answer["error"]["code"]) == (7, INTERNAL_ERROR)
 
 
 async def test_a_bad_line_before_the_first_request_decides_nothing(environment: dict[str, str]) -> None:

@@ -9,14 +9,14 @@ import pytest
 from chat_memory.storage import chat_work
 from chat_memory.storage.chat_work import Claim, Cursor
 from chat_memory.storage.database import Database
-from tests.chats import LEASE, append, claim_due, claim_one, draft, key_of, pass_time
+from tests.chats import LEASE, OWNER, append, claim_due, claim_one, draft, key_of, pass_time
 
 SECOND = timedelta(seconds=1)
 
 
 async def read(db: Database, chat_id: str) -> Cursor:
     async with db.session() as session:
-        cursor = await chat_work.read_cursor(session, key_of(chat_id))
+        cursor = await chat_work.read_cursor(session, key_of(chat_id), OWNER)
     assert cursor is not None
     return cursor
 

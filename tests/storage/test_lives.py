@@ -11,7 +11,7 @@ from chat_memory.errors import IdempotencyConflictError
 from chat_memory.models import Change, ChatKey, Memory
 from chat_memory.storage import chat_metadata, chat_work, conversations, lives, memory_versions, turns
 from chat_memory.storage.chat_metadata import StoredMemory
-from chat_memory.storage.database import Database, open_database
+from chat_memory.storage.database import Database, Session, open_database
 from chat_memory.storage.receipts import Span
 from tests.chats import LEASE, OWNER, append, call, claim_one, draft, key_of
 from tests.connections import cutting_proxy
@@ -148,6 +148,37 @@ async def test_forgotten_means_gone_from_every_table(db: Database) -> None:
     assert all((await rows_of(db, key_of("b"))).values()), "another chat was touched"
 
 
+@pytest.mark.parametrize("after_commit", [False, True])
+async def test_a_forgetting_whose_connection_broke_is_asked_again(database_url: str, *, after_commit: bool) -> None:
+    """Without retried in forget its caller would be told that nothing answers, the chat gone or not."""
+    async with (
+        cutting_proxy(database_url, after_commit=after_commit) as proxy,
+        open_database(proxy.url, pool_size=2) as db,
+    ):
+        await append(db, "a", "first")
+        proxy.armed = True
+        await lives.forget(db, OWNER, key_of("a"))
+        assert proxy.cuts == 1
+        assert set((await rows_of(db, key_of("a"))).values()) == {0}
+
+
+async def test_a_process_that_froze_in_a_transaction_loses_it(db: Database, database_url: str) -> None:
+    """A paused container: without BEGIN's idle timeout its row lock would stop every writer, and they fill the pool."""
+    await append(db, "a", "one")
+    locked = anyio.Event()
+
+    async def freeze(session: Session) -> None:
+        await chat_work.lock_chat(session, key_of("a"), OWNER)
+        locked.set()
+        await anyio.sleep_forever()
+
+    async with open_database(database_url, pool_size=1) as frozen, anyio.create_task_group() as group:
+        group.start_soon(frozen.transact, freeze)
+        await locked.wait()
+        assert (await append(db, "a", "two")).span == Span(2, 2)
+        group.cancel_scope.cancel()
+
+
 async def test_the_audit_row_keeps_counts_only(db: Database) -> None:
     await write_a_memory(db, "secret name")
     await lives.forget(db, OWNER, key_of("secret name"))
@@ -205,7 +236,7 @@ async def test_forgetting_and_writing_at_once_never_mix_two_lives(db: Database) 
     left = await history(db, "a")
     assert [seq for seq, _ in left] == list(range(1, len(left) + 1))
     async with db.session() as session:
-        cursor = await chat_work.read_cursor(session, key_of("a"))
+        cursor = await chat_work.read_cursor(session, key_of("a"), OWNER)
         chats = await conversations.list_latest_chats(session, OWNER, 10)
     assert (cursor.head_seq if cursor else 0) == len(left)
     assert len(chats) == (1 if left else 0)

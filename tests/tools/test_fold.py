@@ -41,7 +41,7 @@ async def versions_of(db: Database, chat_id: str) -> Sequence[Version]:
 
 async def cursor_of(db: Database, chat_id: str) -> Cursor | None:
     async with db.session() as session:
-        return await chat_work.read_cursor(session, key_of(chat_id))
+        return await chat_work.read_cursor(session, key_of(chat_id), OWNER)
 
 
 async def test_a_fold_writes_memory_version_and_cursor_together(box: Toolbox, db: Database) -> None:

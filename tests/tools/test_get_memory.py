@@ -8,10 +8,13 @@ from chat_memory.prompts.tokens import count_memory, count_tokens
 from chat_memory.storage import chat_metadata
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.tools.filling import LABEL_TOKENS, render
+from chat_memory.tools.forget import forget
+from chat_memory.tools.get_history import get_history
 from chat_memory.tools.get_memory import get_memory, list_chats, read_memory
+from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
-from tests.chats import OWNER, key_of
+from tests.chats import key_of
 
 
 async def say(box: Toolbox, caller: Caller, chat_id: str, *contents: str) -> None:
@@ -68,7 +71,7 @@ FULL = Memory(
 
 
 @pytest.mark.parametrize("max_tokens", [256, 300, 512, 1_000, 2_000, 4_000, 8_000])
-@pytest.mark.parametrize("chat_id", ["a", "🧠" * 128])
+@pytest.mark.parametrize("chat_id", ["a", "🧠" * 128, "<" * 512, "\x01" * 512])
 async def test_a_reply_fits_its_cap_whatever_is_pending(
     box: Toolbox, alice: Caller, max_tokens: int, chat_id: str
 ) -> None:
@@ -132,6 +135,15 @@ async def test_without_a_chat_id_the_latest_chats_are_listed(box: Toolbox, alice
     assert await get_memory(box, alice) == reply
 
 
+async def test_a_list_of_chats_fits_its_cap(box: Toolbox, alice: Caller) -> None:
+    """Without the count in list_chats ten long ids would be ten times the cap."""
+    for number in range(10):
+        await say(box, alice, f"{number} " + "word " * 90, "hello")
+    reply = await list_chats(box, alice, 600)
+    assert 0 < len(reply.chats) < 10
+    assert count_tokens(render(reply)) + LABEL_TOKENS <= 600
+
+
 async def test_a_full_memory_says_so(box: Toolbox, alice: Caller) -> None:
     await say(box, alice, "a", "hello")
     sizes: list[str] = []
@@ -148,4 +160,18 @@ async def test_a_row_of_another_owner_is_never_shown(box: Toolbox, alice: Caller
         await session.connection.execute("update chat_memory.conversations set owner = 'mallory'")
     with pytest.raises(OwnerMismatchError):
         await read_memory(box, alice, "a")
-    assert alice.owner == OWNER
+    with pytest.raises(OwnerMismatchError):
+        await get_history(box, alice, "a")
+
+
+async def test_a_row_of_another_owner_is_never_written(box: Toolbox, alice: Caller) -> None:
+    """Without check_owner in lock_chat and read_cursor these would write, fold and delete."""
+    await say(box, alice, "a", "hello")
+    async with box.db.session() as session:
+        await session.connection.execute("update chat_memory.chat_work set owner_hash = 'mallory'")
+    for tool in (summarize, forget):
+        with pytest.raises(OwnerMismatchError):
+            await tool(box, alice, "a")
+    with pytest.raises(OwnerMismatchError):
+        await say(box, alice, "a", "more")
+    assert [turn.content for turn in (await get_history(box, alice, "a")).turns] == ["hello"]

@@ -99,10 +99,13 @@ BAD: list[tuple[list[Message], str, type[InvalidInputError], str]] = [
         r"messages\[1\].content has a NUL character",
     ),
     (user("a\ud800"), "", ForbiddenCharacterError, "half of a surrogate pair at character 1"),
+    ([], "User: \nAssistant: ", EmptyTextError, "snippet is empty"),
     ([], "User: a\x00", ForbiddenCharacterError, "snippet has a NUL"),
     (user("x" * 262_145), "", TooLargeError, "262145 bytes of UTF-8, the limit is 262144: split it"),
     (user("é" * 131_073), "", TooLargeError, "262146 bytes"),
     (user("x" * 200_000) * 6, "", TooLargeError, "messages is 1200000 bytes of UTF-8, the limit is 1048576"),
+    ([], "user:a\n" * 201, TooManyMessagesError, "snippet has 201 items, the limit is 200"),
+    ([], "user:\n" * 400_000, TooLargeError, "snippet is 2400000 bytes"),
     (user("x") * 201, "", TooManyMessagesError, "201 items, the limit is 200"),
 ]
 

@@ -16,12 +16,12 @@ import anyio.to_thread
 if sys.platform != "win32":
     import pwd
 
-from chat_memory.errors import ChatMemoryError
+from chat_memory.errors import ChatMemoryError, StartFaultError
 from chat_memory.prompts.extractive import Extractive
 from chat_memory.settings import Settings
 from chat_memory.storage.bell import Bell
 from chat_memory.storage.database import Database, ServerFacts, open_database, read_server_facts, refuse_unfit_server
-from chat_memory.storage.embedded import EmbeddedServer, start_embedded
+from chat_memory.storage.embedded import EmbeddedServer, begin_start, close_unused
 from chat_memory.storage.migrations import migrate
 from chat_memory.telemetry import Event, log
 from chat_memory.tools.toolbox import Toolbox
@@ -55,15 +55,15 @@ async def database_source(
     if settings.database_url:
         yield settings.database_url, None
         return
-    start = partial(start_embedded, settings.data_dir)
-    server = await anyio.to_thread.run_sync(early.result if early else start)
+    server = await take_server(early or begin_start(settings.data_dir))
     lock = anyio.Lock()
 
     async def revive() -> None:
         nonlocal server
         async with lock:
-            dead, server = server, await anyio.to_thread.run_sync(start)
-            await anyio.to_thread.run_sync(dead.close)  # only this use of it: the new one keeps the server up
+            with anyio.CancelScope(shield=True):  # between start and close this process holds two uses of the server
+                dead, server = server, await take_server(begin_start(settings.data_dir))
+                await anyio.to_thread.run_sync(dead.close)
             log(Event.DATABASE_STARTED, version=server.major_version, revived=True)
 
     try:
@@ -72,6 +72,15 @@ async def database_source(
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(server.close)
+
+
+async def take_server(starting: "Future[EmbeddedServer]") -> EmbeddedServer:
+    """Wait for a start; cancelled, leave it to close itself, however long somebody else holds it up."""
+    try:
+        return await anyio.to_thread.run_sync(starting.result, abandon_on_cancel=True)
+    except anyio.get_cancelled_exc_class():
+        starting.add_done_callback(close_unused)
+        raise
 
 
 @asynccontextmanager
@@ -165,6 +174,9 @@ class App:
             except ChatMemoryError as error:
                 log(Event.DATABASE_FAILED, level=logging.ERROR, error=error, reason=str(error))
                 self._decide(error.with_traceback(None))
+            except Exception as error:  # noqa: BLE001 - a fault of ours is told to every call, and tried again
+                log(Event.DATABASE_FAILED, level=logging.ERROR, error=error)
+                self._decide(StartFaultError(kind=type(error).__name__))
             await self._wait_for_next_try()
 
     async def _run_once(self) -> None:

@@ -48,7 +48,7 @@ class Entry:
         known = list(self.arguments.model_fields)
         for name in arguments:
             if name not in known:
-                nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+                nearest = difflib.get_close_matches(name[:SEEN_CHARACTERS], known, n=1, cutoff=0.0)[0]
                 raise UnknownArgumentError(
                     tool=self.shown.name, argument=name[:SEEN_CHARACTERS], nearest=nearest, known=", ".join(known)
                 )
@@ -65,7 +65,7 @@ class Entry:
             return value
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
 
 

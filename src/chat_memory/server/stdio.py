@@ -1,6 +1,7 @@
 """stdio: the server as a child process. Descriptors are waited for, never blocked on, so a signal ends it at once."""
 
 import json
+import logging
 import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -14,11 +15,14 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
 from mcp_types import (
+    INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
     PARSE_ERROR,
     ErrorData,
     JSONRPCError,
+    JSONRPCMessage,
+    JSONRPCResponse,
     RequestId,
     jsonrpc_message_adapter,
 )
@@ -127,11 +131,22 @@ async def write_messages(descriptor: int, to_send: MemoryObjectReceiveStream[Ses
     """Write one message a line; when nobody reads any more, stop."""
     async with to_send:
         async for item in to_send:
-            line = item.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
+            line = encode(item.message)
             try:
                 await write_all(descriptor, memoryview(line))
             except BrokenPipeError:
                 return
+
+
+def encode(message: JSONRPCMessage) -> bytes:
+    """Write a message as one line; one that cannot be written becomes an error answer, never the end of the session."""
+    try:
+        text = message.model_dump_json(by_alias=True, exclude_unset=True)
+    except ValueError as error:
+        log(Event.ANSWER_LOST, level=logging.ERROR, error=error)
+        known = message.id if isinstance(message, JSONRPCResponse) else None
+        text = refusal(known, INTERNAL_ERROR, "The answer could not be written as JSON").model_dump_json()
+    return text.encode() + b"\n"
 
 
 async def write_all(descriptor: int, data: memoryview) -> None:
@@ -155,6 +170,7 @@ def refuse_line(line: bytes) -> JSONRPCError:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
+        known = None if isinstance(known, str) and not known.isascii() else known  # it may be what cannot be written
         text = "Half of a surrogate pair (\\ud800 to \\udfff alone) cannot be stored: remove it and send the call again"
         return refusal(known, INVALID_PARAMS, text)
     return refusal(known, INVALID_REQUEST, "Invalid request: this line is JSON, but no JSON-RPC 2.0 message")

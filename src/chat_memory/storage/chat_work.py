@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from chat_memory.errors import OwnerMismatchError
 from chat_memory.models import ChatKey, Draft
 from chat_memory.storage.database import Record, Session
 from chat_memory.storage.queries import load_queries
@@ -53,16 +54,35 @@ class WorkCounts:
     failed: int
 
 
-async def lock_chat(session: Session, key: ChatKey) -> Cursor | None:
-    """Lock a chat for this transaction; None when it does not exist."""
+def hash_owner(owner: str) -> bytes:
+    """Shorten an owner's name to what the hot row carries."""
+    return hashlib.sha256(owner.encode()).digest()[:16]
+
+
+def check_owner(row: Record | None, owner: str) -> None:
+    """Compare the owner of a row with the caller's, again.
+
+    Raises:
+        OwnerMismatchError: they differ.
+    """
+    if row is not None and row["owner_hash"] != hash_owner(owner):
+        raise OwnerMismatchError
+
+
+async def lock_chat(session: Session, key: ChatKey, owner: str) -> Cursor | None:
+    """Lock a chat for this transaction; None when it does not exist.
+
+    Raises:
+        OwnerMismatchError: the row is another owner's: the key alone is not trusted.
+    """
     row = await session.fetch_row(QUERIES["lock_chat"], *key)
+    check_owner(row, owner)
     return Cursor(row["head_seq"], row["done_seq"]) if row else None
 
 
 async def open_chat(session: Session, key: ChatKey, owner: str) -> bool:
     """Begin a chat and lock it; False when it exists already."""
-    owner_hash = hashlib.sha256(owner.encode()).digest()[:16]
-    return await session.execute(QUERIES["open_chat"], *key, owner_hash) == 1
+    return await session.execute(QUERIES["open_chat"], *key, hash_owner(owner)) == 1
 
 
 async def advance_head(session: Session, key: ChatKey, turns: int) -> Advance:
@@ -130,9 +150,14 @@ async def record_failure(session: Session, claim: Claim, error: str, backoff: ti
     return row is not None and row["failed_at"] is not None
 
 
-async def read_cursor(session: Session, key: ChatKey) -> Cursor | None:
-    """Read how far a chat is; None when it does not exist."""
+async def read_cursor(session: Session, key: ChatKey, owner: str) -> Cursor | None:
+    """Read how far a chat is; None when it does not exist.
+
+    Raises:
+        OwnerMismatchError: the row is another owner's.
+    """
     row = await session.fetch_row(QUERIES["read_cursor"], *key)
+    check_owner(row, owner)
     return Cursor(row["head_seq"], row["done_seq"], row["failed_at"] is not None) if row else None
 
 

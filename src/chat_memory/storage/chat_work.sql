@@ -1,6 +1,6 @@
 -- name: lock_chat
 -- Every writer of a chat starts here: whoever holds this row writes its turns, its memory or its end.
-select head_seq, done_seq
+select head_seq, done_seq, owner_hash
 from chat_memory.chat_work
 where bucket = $1 and chat = $2
 for update;
@@ -139,7 +139,7 @@ returning work.attempts, work.failed_at;
 
 -- name: read_cursor
 -- Who waits for a fold asks how far it got: one primary-key read.
-select head_seq, done_seq, failed_at
+select head_seq, done_seq, failed_at, owner_hash
 from chat_memory.chat_work
 where bucket = $1 and chat = $2;
 

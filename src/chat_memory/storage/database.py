@@ -1,7 +1,7 @@
 """The database: a pool, sessions on it, transactions that try again, and its errors put in our words."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeAlias, TypeVar
@@ -12,6 +12,7 @@ import asyncpg
 import asyncpg.pool
 
 from chat_memory.errors import (
+    ChatBusyError,
     DatabaseError,
     DatabaseUnreachableError,
     OldServerError,
@@ -20,7 +21,7 @@ from chat_memory.errors import (
 )
 from chat_memory.storage.queries import Query
 
-Record: TypeAlias = "asyncpg.Record"
+Record: TypeAlias = asyncpg.Record
 Revive: TypeAlias = Callable[[], Awaitable[None]]
 Result = TypeVar("Result")
 
@@ -28,6 +29,9 @@ CONNECT_SECONDS = 5.0
 """How long one connection attempt may take: a dead address must not hang a call."""
 STATEMENT_SECONDS = 30.0
 """How long one statement may take: ours take milliseconds, a lock queue seconds."""
+BEGIN = "BEGIN; set local idle_in_transaction_session_timeout = '5s'; set local lock_timeout = '15s';"
+"""A process that froze inside a transaction loses it, and with it the row lock everybody else waits for: a lease frees
+a chat from a dead worker, this frees it from a sleeping one. In one round trip, and safe behind a pooler."""
 RUN_TRIES = 4
 """How often what may safely run twice is tried when connections break."""
 RUN_PAUSE_SECONDS = 0.25
@@ -44,6 +48,7 @@ GONE = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     OSError,
     TimeoutError,
 )
@@ -128,15 +133,12 @@ class Database:
         Raises:
             DatabaseUnreachableError: nobody answers, after a second and a half of trying.
         """
-        for tries_left in reversed(range(RUN_TRIES)):
-            try:
-                async with self.session() as session:
-                    return await work(session)
-            except DatabaseUnreachableError:
-                if not tries_left:
-                    raise
-            await anyio.sleep(RUN_PAUSE_SECONDS * 2 ** (RUN_TRIES - 1 - tries_left))
-        raise AssertionError  # the loop returns or raises
+
+        async def attempt(_: int) -> Result:
+            async with self.session() as session:
+                return await work(session)
+
+        return await retried(attempt)
 
     async def transact(self, work: Callable[[Session], Awaitable[Result]]) -> Result:
         """Run `work` in one transaction and return its result once it is committed.
@@ -145,10 +147,11 @@ class Database:
 
         Raises:
             DatabaseUnreachableError: the outcome is unknown: look it up, never guess.
+            ChatBusyError: a lock was not to be had for longer than any write of ours takes.
         """
         for tries_left in reversed(range(TRANSACTION_TRIES)):
             try:
-                async with self.session() as session, session.connection.transaction():
+                async with self.session() as session, transaction(session):
                     return await work(session)
             except ROLLED_BACK as error:
                 if not tries_left:
@@ -165,6 +168,31 @@ class Database:
             return await self.pool.acquire()
 
 
+@asynccontextmanager
+async def transaction(session: Session) -> AsyncGenerator[None]:
+    """Begin, and commit at the end; roll back on any error, also when cancelled."""
+    await session.connection.execute(BEGIN)
+    try:
+        yield
+    except BaseException:
+        with anyio.CancelScope(shield=True), suppress(*GONE):
+            await session.connection.execute("ROLLBACK;")
+        raise
+    await session.connection.execute("COMMIT;")
+
+
+async def retried(attempt: Callable[[int], Awaitable[Result]]) -> Result:
+    """Await `attempt(0)`, and `attempt(1)` and so on after connections broke; what it does must be safe to repeat."""
+    for tries in range(RUN_TRIES):
+        try:
+            return await attempt(tries)
+        except DatabaseUnreachableError:
+            if tries == RUN_TRIES - 1:
+                raise
+        await anyio.sleep(RUN_PAUSE_SECONDS * 2**tries)
+    raise AssertionError  # the loop returns or raises
+
+
 class translated:  # noqa: N801 - reads as a word at its place of use
     """Let asyncpg's errors leave this room in our words; rollbacks worth another try pass as they are."""
 
@@ -179,6 +207,8 @@ class translated:  # noqa: N801 - reads as a word at its place of use
         """Translate."""
         if isinstance(error, GONE + REFUSED_LOGIN) and not isinstance(error, DatabaseError):
             raise DatabaseUnreachableError(where=describe_url(self.url), reason=reason_of(error)) from error
+        if isinstance(error, asyncpg.LockNotAvailableError):
+            raise ChatBusyError from error
         if isinstance(error, asyncpg.PostgresError) and not isinstance(error, ROLLED_BACK):
             raise RefusedStatementError(reason=reason_of(error)) from error
 
@@ -215,7 +245,7 @@ async def open_database(url: str, *, pool_size: int, revive: Revive | None = Non
                 url, min_size=0, max_size=pool_size, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS
             )
             await pool.release(await pool.acquire())  # a dead address is told now, not to the first caller
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             # asyncpg's own words are safe, those of what it calls quote the part that may be a password
             reason = reason_of(error) if isinstance(error, asyncpg.InterfaceError) else MISWRITTEN
             raise DatabaseUnreachableError(where=describe_url(url), reason=reason) from error

@@ -6,7 +6,6 @@ from functools import partial
 
 import anyio
 
-from chat_memory.errors import DatabaseUnreachableError
 from chat_memory.models import ChatKey
 from chat_memory.storage import (
     audit_log,
@@ -20,7 +19,7 @@ from chat_memory.storage import (
 )
 from chat_memory.storage.bell import Ring
 from chat_memory.storage.chat_work import Cursor
-from chat_memory.storage.database import RUN_PAUSE_SECONDS, RUN_TRIES, Database, Session
+from chat_memory.storage.database import Database, Session, retried
 from chat_memory.storage.receipts import Span
 from chat_memory.storage.turns import Call
 
@@ -46,14 +45,8 @@ async def append(db: Database, call: Call) -> Appended:
         DatabaseUnreachableError: nobody answers; send the call again with an idempotency key to be sure.
     """
     with anyio.CancelScope(shield=True):
-        for tries in range(RUN_TRIES):
-            try:
-                return await db.transact(partial(_append_once, call=call, again=tries > 0))
-            except DatabaseUnreachableError:
-                if tries == RUN_TRIES - 1:
-                    raise
-            await anyio.sleep(RUN_PAUSE_SECONDS * 2**tries)
-    raise AssertionError  # the loop returns or raises
+        return await retried(lambda tries: db.transact(partial(_append_once, call=call, again=tries > 0)))
+    raise AssertionError  # the line above returns or raises
 
 
 async def _append_once(session: Session, *, call: Call, again: bool) -> Appended:
@@ -72,7 +65,7 @@ async def _append_once(session: Session, *, call: Call, again: bool) -> Appended
 
 async def _lock_or_begin(session: Session, call: Call) -> Cursor:
     while True:
-        cursor = await chat_work.lock_chat(session, call.key)
+        cursor = await chat_work.lock_chat(session, call.key, call.owner)
         if cursor is not None:
             return cursor
         if await chat_work.open_chat(session, call.key, call.owner):
@@ -100,10 +93,11 @@ async def forget(db: Database, owner: str, key: ChatKey) -> dict[str, int]:
     """Delete a chat from every table and count what went, by table; all zero for an unknown chat.
 
     A fold in flight loses its lease with the row, so it cannot bring anything back; the audit row keeps counts only.
+    After a lost answer it is asked again, and a chat that was gone by then counts zero.
     """
 
     async def delete_all(session: Session) -> dict[str, int]:
-        if await chat_work.lock_chat(session, key) is None:
+        if await chat_work.lock_chat(session, key, owner) is None:
             return dict.fromkeys(DELETIONS, 0)
         counts = {name: await session.execute(query, *key) for name, query in DELETIONS.items()}
         await audit_log.record_action(session, owner, "forget", counts)
@@ -111,5 +105,5 @@ async def forget(db: Database, owner: str, key: ChatKey) -> dict[str, int]:
         return counts
 
     with anyio.CancelScope(shield=True):
-        return await db.transact(delete_all)
+        return await retried(lambda _: db.transact(delete_all))
     raise AssertionError  # the line above returns or raises

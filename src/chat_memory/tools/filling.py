@@ -16,6 +16,7 @@ LEAST_CUT_CHARACTERS = 40
 NEAR_SHARE = 0.7
 FULL_SHARE = 0.85
 """Shares of the memory cap, of which the gate uses 0.9: from `near` on a new chat is worth planning."""
+NOBODY = MemoryReply(chat_id="")
 LABEL_TOKENS = 40
 """Kept free for the label and fence the server puts around the data."""
 
@@ -28,7 +29,7 @@ def render(reply: BaseModel) -> str:
 
 def fill_reply(chat_id: str, snapshot: Snapshot, max_tokens: int, memory_tokens: int, *, evidence: bool) -> MemoryReply:
     """Build the reply that fits `max_tokens`: confirmed, newest pending, older pending, summary, inferred."""
-    echoed = chat_id if count_tokens(chat_id) <= max_tokens // 4 else chat_id[: max_tokens // 8] + "…"
+    echoed = shorten_id(chat_id, max_tokens // 4)
     room = max_tokens - LABEL_TOKENS
     while True:
         reply = _fill(echoed, snapshot, room, memory_tokens, evidence=evidence)
@@ -36,6 +37,14 @@ def fill_reply(chat_id: str, snapshot: Snapshot, max_tokens: int, memory_tokens:
         if over <= 0 or room <= 0:
             return reply
         room -= over
+
+
+def shorten_id(chat_id: str, tokens: int) -> str:
+    """Cut a chat id that would take more than its share of a reply; its caller knows it whole."""
+    shown = chat_id
+    while shown and count_tokens(render(MemoryReply(chat_id=shown))) - count_tokens(render(NOBODY)) > tokens:
+        shown = shown[: len(shown) // 2]
+    return shown if shown == chat_id else f"{shown}…"
 
 
 def _fill(chat_id: str, snapshot: Snapshot, room: int, memory_tokens: int, *, evidence: bool) -> MemoryReply:

@@ -5,8 +5,10 @@ import random
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 import anyio
+import anyio.to_thread
 
 from chat_memory.errors import ChatMemoryError, DatabaseUnreachableError, FoldError, LostLeaseError
 from chat_memory.models import Delta, Draft, Memory, Turn
@@ -23,6 +25,8 @@ from chat_memory.tools.toolbox import Toolbox
 
 LONGEST_BACKOFF_SECONDS = 300.0
 """A failing chat is tried at least this often until its attempts are used up."""
+THREAD_CHARACTERS = 16_384
+"""From this much cited text on the gate runs in a thread: every other chat of the process goes on meanwhile."""
 GIVE_UP_SECONDS = 5.0
 """How long giving a lease back may take at shutdown; it expires by itself anyway."""
 
@@ -125,7 +129,10 @@ async def _admit(box: Toolbox, session: Session, claim: Claim, stored: StoredMem
     """Run the gate against a memory, with the turns this draft may lean on."""
     cited = await _read_cited(session, claim, stored.memory, draft)
     version, cap = stored.version + 1, box.settings.memory_tokens
-    return admit(stored.memory, draft.delta, cited, version=version, memory_tokens=cap)
+    decide = partial(admit, stored.memory, draft.delta, cited, version=version, memory_tokens=cap)
+    if sum(len(turn.content) for turn in cited.values()) < THREAD_CHARACTERS:
+        return decide()
+    return await anyio.to_thread.run_sync(decide)
 
 
 async def _write(box: Toolbox, claim: Claim, draft: Draft) -> int:

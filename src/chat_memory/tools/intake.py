@@ -23,7 +23,14 @@ from chat_memory.models import (
     Role,
 )
 
-LABEL = re.compile(r"^(user|assistant|tool|system|note):[ \t]?", re.IGNORECASE | re.MULTILINE)
+LABEL = re.compile(r"^(user|assistant|tool|system|note):[ \t]?", re.IGNORECASE | re.MULTILINE | re.ASCII)
+ANY_LABEL = re.compile(
+    r"(?:^|(?<=[\n\r\u2028\u2029\x0b\x0c\x85]))[^\w\n]{0,8}"
+    r"(?:[^\W\d_][\w.'()-]{0,20}(?: [\w.'()-]{1,20}){0,2}[^\w\n:]{0,4}(?:\uff1a|:[^\w\s]{0,4}(?=\s|$))"
+    r"|(?:user|human|assistant|ai|bot|model|system|tool|claude|chatgpt|gpt)\b[^\w\n]{0,4}(?=[\n\r]|$))",
+    re.IGNORECASE,
+)
+"""A line that begins as somebody's words might: `AI:`, `**Assistant:**`, `### Assistant`, `<assistant>`, `Eve:`."""
 FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -54,10 +61,15 @@ def read_turns(messages: Sequence[Message], snippet: str) -> list[NewTurn]:
     """
     if bool(messages) == bool(snippet):
         raise AmbiguousTextError(seen="both were given" if messages else "neither was given")
-    if len(messages) > CALL_MESSAGES:
-        raise TooManyMessagesError(field="messages", size=len(messages), limit=CALL_MESSAGES)
-    turns = split_snippet(snippet) if snippet else [attest(message) for message in messages]
     field = "snippet" if snippet else "messages"
+    if snippet:
+        _check_text(field, snippet)
+        _check_size(field, snippet, CALL_BYTES, "split it over several calls")
+    turns = split_snippet(snippet) if snippet else [attest(message) for message in messages]
+    if not turns:
+        raise EmptyTextError(field=field)
+    if len(turns) > CALL_MESSAGES:
+        raise TooManyMessagesError(field=field, size=len(turns), limit=CALL_MESSAGES)
     for place, turn in enumerate(turns):
         name = f"{field}[{place}].content" if messages else field
         _check_text(name, turn.content)
@@ -74,8 +86,9 @@ def attest(message: Message) -> NewTurn:
 def split_snippet(snippet: str) -> list[NewTurn]:
     """Split free text at its labels.
 
-    Only a `User:` block that opens the text is attested: a later label cannot be told from text inside another turn.
-    Without a label at its start the text is one note, up to the first label.
+    Only a `User:` block that opens the text is attested, up to the first line that might be another's: a later label
+    cannot be told from text inside another turn. Without a label at its start the text is one note, up to the first
+    label. A label with nothing behind it says nothing.
     """
     marks = list(LABEL.finditer(snippet))
     if not marks:
@@ -89,8 +102,21 @@ def split_snippet(snippet: str) -> list[NewTurn]:
         role: Role = mark[1].lower()  # type: ignore[assignment] # the pattern names roles only
         content = snippet[mark.end() : end]
         content = content.removesuffix("\n") if end < len(snippet) else content
-        turns.append(NewTurn(role, content, attested=role == "user" and mark.start() == 0))
-    return turns
+        if role == "user" and mark.start() == 0:
+            turns.extend(_attest_opening(content))
+        else:
+            turns.append(NewTurn(role, content, attested=False))
+    return [turn for turn in turns if turn.content.strip()]
+
+
+def _attest_opening(content: str) -> list[NewTurn]:
+    """Attest the user's words up to the first line that might be another's; from there on it is a note."""
+    other = ANY_LABEL.search(content, 1)
+    if other is None:
+        return [NewTurn("user", content, attested=True)]
+    own, rest = content[: other.start()].removesuffix("\n"), content[other.start() :]
+    opening = [NewTurn("user", own, attested=True)] if own.strip() else []
+    return [*opening, NewTurn("note", rest, attested=False)]
 
 
 def hash_request(turns: Sequence[NewTurn]) -> bytes:

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import anyio
 
-from chat_memory.errors import LostLeaseError, UnknownChatError
+from chat_memory.errors import DatabaseUnreachableError, LostLeaseError, UnknownChatError
 from chat_memory.models import Caller, ChatKey, MemoryReply, chat_key
 from chat_memory.storage import chat_work
 from chat_memory.storage.bell import Waiter
@@ -19,18 +19,18 @@ from chat_memory.tools.toolbox import Toolbox
 async def summarize(box: Toolbox, caller: Caller, chat_id: ChatId, wait_seconds: WaitSeconds = 30) -> MemoryReply:
     """Fold everything pending into the memory now and return it, with the number of turns folded."""
     key = chat_key(caller.owner, check_chat_id(chat_id))
-    cursor = await _read_cursor(box, key, chat_id)
+    cursor = await _read_cursor(box, caller.owner, chat_id)
     target = cursor.head_seq
     with anyio.move_on_after(wait_seconds):
         async with box.bell.waiting(key) as waiter:
-            while (await _read_cursor(box, key, chat_id)).done_seq < target:
+            while (await _read_cursor(box, caller.owner, chat_id)).done_seq < target:
                 await _fold_or_wait(box, key, waiter)
     reply = await read_memory(box, caller, chat_id)
     return reply.model_copy(update={"folded": max(0, min(target, reply.covers_seq) - cursor.done_seq)})
 
 
-async def _read_cursor(box: Toolbox, key: ChatKey, chat_id: str) -> Cursor:
-    cursor = await box.db.run(lambda session: chat_work.read_cursor(session, key))
+async def _read_cursor(box: Toolbox, owner: str, chat_id: str) -> Cursor:
+    cursor = await box.db.run(lambda session: chat_work.read_cursor(session, chat_key(owner, chat_id), owner))
     if cursor is None:
         raise UnknownChatError(chat_id=chat_id)
     return cursor
@@ -46,5 +46,5 @@ async def _fold_or_wait(box: Toolbox, key: ChatKey, waiter: Waiter) -> None:
         return
     try:
         await fold(box, claim)
-    except LostLeaseError:
-        return  # somebody else folds it: join
+    except (LostLeaseError, DatabaseUnreachableError):
+        return  # taken over, or perhaps written: the cursor, looked at next, tells

@@ -9,6 +9,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -96,6 +97,26 @@ def start_embedded(data_dir: Path | None) -> EmbeddedServer:
         log=folder.log,
         leave=partial(_leave, folder, holder),
     )
+
+
+def begin_start(data_dir: Path | None) -> "Future[EmbeddedServer]":
+    """Start in a thread of its own; the future holds the server, or why there is none. Whoever asks must close it."""
+    future: Future[EmbeddedServer] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(start_embedded(data_dir))
+        except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="embedded-start", daemon=True).start()
+    return future
+
+
+def close_unused(future: "Future[EmbeddedServer]") -> None:
+    """Close what a start brings that nobody waits for any more."""
+    if future.exception() is None:
+        future.result().close()
 
 
 def _leave(folder: "DataFolder", holder: "Holder") -> None:

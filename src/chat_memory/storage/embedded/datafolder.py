@@ -109,8 +109,12 @@ class DataFolder:
 
 def open_data_folder(data_dir: Path) -> DataFolder:
     """Return this major version's part of the data folder, made where missing, or say why it cannot be used."""
-    data_dir = data_dir.expanduser().resolve()
-    folder = DataFolder(data_dir, choose_account([data_dir / str(MAJOR), data_dir]))
+    try:
+        data_dir = data_dir.expanduser().resolve()
+        folder = DataFolder(data_dir, choose_account([data_dir / str(MAJOR), data_dir]))
+    except (OSError, RuntimeError) as error:  # a path nobody can make: too long, a loop of links, an unknown ~user
+        remedy = "Name another in CHAT_MEMORY_DATA_DIR."
+        raise UnusableFolderError(folder=data_dir, reason=str(error).rstrip("."), remedy=remedy) from error
     with folder.errors_explained():
         _refuse_other_data(folder)
         if not folder.home.exists():
