@@ -8,7 +8,7 @@ import pytest
 
 from chat_memory.storage import chat_work
 from chat_memory.storage.chat_work import Claim, Cursor
-from chat_memory.storage.database import Database
+from chat_memory.storage.database import Database, Session
 from tests.chats import LEASE, OWNER, append, claim_due, claim_one, draft, key_of, pass_time
 
 SECOND = timedelta(seconds=1)
@@ -73,6 +73,32 @@ async def test_workers_that_claim_at_once_never_share_a_chat(db: Database) -> No
             group.start_soon(claim_everything)
     assert len(claimed) == 40
     assert len({claim.key for claim in claimed}) == 40
+
+
+async def test_a_claim_takes_no_more_than_its_limit_and_the_most_overdue_first(db: Database) -> None:
+    """Without `materialized` the limit is asked again for every row; without `order by` new chats starve old ones."""
+    names = [name for name in (f"chat {number}" for number in range(5_000)) if key_of(name).bucket == 0][:12]
+    for name in reversed(names):
+        await append(db, name, "one")
+        pass_time(db, SECOND)
+    async with db.session() as session:
+        claims = await chat_work.claim_chats(session, 0, 5, LEASE, uuid4())
+    assert {claim.key for claim in claims} == {key_of(name) for name in names[-5:]}
+
+
+async def test_a_claim_passes_over_a_chat_that_is_being_written(db: Database) -> None:
+    """Without `skip locked` one slow writer would hold every worker up."""
+    names = [name for name in (f"chat {number}" for number in range(5_000)) if key_of(name).bucket == 0][:2]
+    for name in names:
+        await append(db, name, "one")
+
+    async def claim_meanwhile(session: Session) -> list[Claim]:
+        await chat_work.lock_chat(session, key_of(names[0]), OWNER)
+        with anyio.fail_after(10):
+            return await claim_due(db, key_of(names[0]))
+        raise AssertionError
+
+    assert [claim.key for claim in await db.transact(claim_meanwhile)] == [key_of(names[1])]
 
 
 async def test_a_claim_whose_answer_was_lost_is_given_back(db: Database) -> None:

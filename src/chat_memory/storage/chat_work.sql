@@ -35,19 +35,21 @@ limit $2;
 
 -- name: claim_chats
 -- A chat is claimed, not a turn: order and one summarizer call per chat. The lease, not the row lock, outlives this
--- statement; a lease that ran out is taken over and counted.
-update chat_memory.chat_work as work
-set lease_token = $3,
-    due_at = due.at + $4::interval,
-    lease_expiries = work.lease_expiries + due.expired
-from (
+-- statement; a lease that ran out is taken over and counted. Materialized: inside a nested loop the limit would be asked
+-- again for every row, and claim more than it says.
+with due as materialized (
     select bucket, chat, now() + $5::interval as at, (lease_token is not null)::integer as expired
     from chat_memory.chat_work
     where bucket = $1 and due_at <= now() + $5::interval
     order by due_at
     limit $2
     for update skip locked
-) as due
+)
+update chat_memory.chat_work as work
+set lease_token = $3,
+    due_at = due.at + $4::interval,
+    lease_expiries = work.lease_expiries + due.expired
+from due
 where work.bucket = $1 and work.chat = due.chat
 returning work.bucket, work.chat, work.head_seq, work.done_seq, work.draft, work.attempts, work.lease_expiries;
 
