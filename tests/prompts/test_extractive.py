@@ -105,6 +105,47 @@ async def test_a_correction_replaces_what_was_said(contents: tuple[str, ...], fa
     assert await confirmed(*contents) == facts
 
 
+@pytest.mark.parametrize(
+    ("contents", "facts"),
+    [
+        (("I live in Rome.", "I no longer live in Rome."), {}),
+        (("I live in Rome.", "I don't live in Rome anymore."), {}),
+        (("I live in Rome.", "I moved to Paris."), {"home": "Paris"}),
+        (("I live in Rome.", "I live in Paris now."), {"home": "Paris"}),
+        (("My phone number is 555-123-4567.", "Forget my phone number."), {}),
+        (("I'm vegan.", "I'm not vegan anymore."), {}),
+        (("I work at Acme.", "I quit my job."), {}),
+        (("My budget is $500.", "It's not $500, it's $600."), {"budget": "$600"}),
+        (("My name is Ana.", "Forget that I'm late."), {"name": "Ana"}),
+        (("I live in Rome.", "I no longer fly to Rome."), {"home": "Rome"}),
+    ],
+)
+async def test_what_the_user_takes_back_goes(contents: tuple[str, ...], facts: dict[str, str]) -> None:
+    """Removing _withdraw or the narrower words of _takes_back makes this fail."""
+    assert await confirmed(*contents) == facts
+
+
+@pytest.mark.parametrize(
+    ("contents", "dates"),
+    [
+        (("I arrive on May 2.", "I was born on May 9."), {"May 2", "May 9"}),
+        (("I flew on May 2.", "The concert is on May 9."), {"May 2", "May 9"}),
+        (("It is May 2.", "It is May 9."), {"May 2"}),
+        (("It is May 2.", "No, sorry, it is May 9."), {"May 9"}),
+    ],
+)
+async def test_a_date_of_one_thing_does_not_replace_that_of_another(contents: tuple[str, ...], dates: set[str]) -> None:
+    """Removing _head or _is_another makes this fail."""
+    assert set((await confirmed(*contents)).values()) == dates
+
+
+async def test_two_questions_affirmed_are_two_assumptions() -> None:
+    """Three words for a label of an affirmation make this fail."""
+    asked = ["Is your account number for savings 123?", "Is your account number for travel 456?"]
+    steps = await remember([[turn(n * 2 + 1, q, "assistant"), turn(n * 2 + 2, "Yes.")] for n, q in enumerate(asked)])
+    assert len(steps[-1].memory.llm_inferred) == len(asked)
+
+
 async def test_a_correction_names_what_it_replaced() -> None:
     steps = await remember([[turn(1, "My budget is $500.")], [turn(2, "Actually, my budget is $600.")]])
     assert [(each.old.value, each.new and each.new.value) for each in steps[1].change.replaced] == [("$500", "$600")]

@@ -210,9 +210,9 @@ def test_an_affirmation_does_not_replace_what_the_user_said() -> None:
 
 def test_words_about_something_else_do_not_replace_a_fact() -> None:
     """A true quote must speak of what it replaces: removing _speaks_of makes this fail."""
-    asked = propose("drink", "tea", "I like tea.", 2, op="supersede", replaces="budget")
+    asked = propose("likes", "tea", "I like tea.", 2, op="supersede", replaces="budget")
     admitted = fold([asked], [turn(2, "I like tea.")], memory=STATED)
-    assert values(admitted.memory.user_confirmed) == {"budget": "500", "drink": "tea"}
+    assert values(admitted.memory.user_confirmed) == {"budget": "500", "likes": "tea"}
     assert outcomes(admitted) == ["added"]
 
 
@@ -281,6 +281,77 @@ def test_an_id_is_never_used_twice() -> None:
     memory = Memory(user_confirmed=(known("city", "Rome").model_copy(update={"id": "f2.1"}),))
     admitted = fold([propose("budget", "500", "My budget is 500.")], [BUDGET], memory=memory)
     assert [fact.id for fact in admitted.memory.user_confirmed] == ["f2.1", "f2.2"]
+
+
+def test_an_older_turn_does_not_replace_a_newer_one() -> None:
+    """Removing _is_newer makes this fail."""
+    memory = Memory(user_confirmed=(known("budget", "600", seq=5),))
+    turns = [turn(1, "My budget is 500."), turn(5, "My budget is 600.")]
+    asked = [propose("budget", "500", "My budget is 500.", op="supersede", replaces="budget")]
+    assert values(fold(asked, turns, memory=memory).memory.user_confirmed) == {"budget": "600"}
+    both = [propose("budget", "600", "My budget is 600.", 5), propose("budget", "500", "My budget is 500.")]
+    assert values(fold(both, turns).memory.user_confirmed) == {"budget": "600"}
+    assert reasons(fold(both, turns)) == ["the user said otherwise later, in turn 5"]
+
+
+def test_an_older_turn_does_not_take_back_a_newer_one() -> None:
+    memory = Memory(user_confirmed=(known("budget", "600", seq=5),))
+    asked = propose("budget", "", "Forget my budget.", op="retract", replaces="budget")
+    assert fold([asked], [turn(1, "Forget my budget.")], memory=memory).memory == memory
+
+
+@pytest.mark.parametrize(
+    ("content", "gone"),
+    [
+        ("I no longer live in Rome.", True),
+        ("Forget my home.", True),
+        ("I am not flying to Rome.", False),
+        ("Stop asking about Rome.", False),
+        ("Never forget my home.", False),
+        ("My home was never wrong.", False),
+        ("I never said I don't live in Rome.", False),
+        ("My home is warm, don't worry.", False),
+    ],
+)
+def test_only_words_about_it_take_a_fact_back(content: str, *, gone: bool) -> None:
+    """Removing speaks_of or _takes_back from retraction_objection makes this fail."""
+    memory = Memory(user_confirmed=(known("home", "Rome"),))
+    asked = propose("home", "", content, 2, op="retract", replaces="home")
+    assert (fold([asked], [turn(2, content)], memory=memory).memory.user_confirmed == ()) is gone
+
+
+def test_another_key_replaces_a_fact_it_speaks_of_as_changed() -> None:
+    """Removing renames from _rivals makes this fail."""
+    memory = Memory(user_confirmed=(known("home", "Rome"),))
+    for content, kept in (("I moved from Rome to Oslo.", {}), ("I flew from Rome to Oslo.", {"home": "Rome"})):
+        asked = propose("city" if not kept else "flew to", "Oslo", content, 2, op="supersede", replaces="home")
+        admitted = fold([asked], [turn(2, content)], memory=memory)
+        assert values(admitted.memory.user_confirmed) == kept | {asked.key: "Oslo"}
+
+
+def test_one_proposal_replaces_one_confirmed_fact() -> None:
+    """Removing `taken` from _rivals makes this fail."""
+    memory = Memory(user_confirmed=(known("home", "Rome"), known("city", "Oslo")))
+    said = "I moved from Rome to Paris."
+    admitted = fold(
+        [propose("city", "Paris", said, 2, op="supersede", replaces="home")], [turn(2, said)], memory=memory
+    )
+    assert values(admitted.memory.user_confirmed) == {"home": "Rome", "city": "Paris"}
+
+
+def test_a_demoted_claim_does_not_displace_an_assumption() -> None:
+    """Removing the check for rivals in _infer makes this fail."""
+    admitted = fold([propose("budget", "900", "My budget is 500.")], [BUDGET], memory=ASSUMED)
+    assert admitted.memory == ASSUMED
+    assert outcomes(admitted) == ["dropped"]
+
+
+def test_a_promoted_assumption_takes_the_words_of_its_proof() -> None:
+    """Removing the update of key and value from _promoted makes this fail."""
+    memory = Memory(llm_inferred=(known("BUDGET", "(500?)", basis="inferred"),))
+    admitted = fold([propose("budget", "500!", "my budget is 500", 1)], [BUDGET], memory=memory)
+    fact = admitted.memory.user_confirmed[0]
+    assert (fact.id, fact.key, fact.value, fact.quote) == ("BUDGET", "budget", "500", "My budget is 500")
 
 
 # Rule 5: the cap

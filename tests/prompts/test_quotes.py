@@ -5,12 +5,15 @@ import time
 import pytest
 
 from chat_memory.prompts.clauses import read
-from chat_memory.prompts.quotes import is_whole_clauses, lacks, objection, occurs
+from chat_memory.prompts.quotes import is_whole_clauses, lacks, occurs, prove
+from chat_memory.prompts.words import words
 from tests.prompts.said import dice
 
 
-def proves(value: str, quote: str, content: str, key: str = "thing") -> bool:
-    return objection(key, value, quote, read(content)) == ""
+def proves(value: str, quote: str, content: str, key: str = "") -> bool:
+    """Whether a turn states a value, under a key that its quote has when no other is given."""
+    key = key or " ".join(words(quote)[:3])
+    return prove(key, value, quote, read(content)).reason == ""
 
 
 @pytest.mark.parametrize(
@@ -141,7 +144,7 @@ def test_a_quote_occurs_by_whole_words() -> None:
         ("5", "my budget is 50", ["5"]),
         ("5", "it is -5", ["5"]),
         ("-5", "it is -5", []),
-        ("1200", "I have $1,200", []),
+        ("1,200", "I have 1200 coins", []),
         ("$1,200", "I have $1200", []),
         ("€1,200", "I have $1,200", ["€"]),
         ("5", "it is 5.5", ["5"]),
@@ -153,7 +156,7 @@ def test_a_quote_occurs_by_whole_words() -> None:
         ("Anna", "my name is ANNA", []),
         ("the Rome office", "I work in Rome", ["office"]),
         ("evil.example", "my mail is ana@evil.example", ["evil.example"[:4], "example"]),
-        ("Rome to Paris", "from Paris to Rome", ["to", "paris"]),
+        ("Rome to Paris", "from Paris to Rome", ["Rome to Paris"]),
         ("not vegan", "I am vegan", ["not"]),
         ("北京", "我住在北京", []),
         ("京北", "我住在北京", ["京北"]),
@@ -167,6 +170,11 @@ def test_every_word_of_a_value_is_in_its_quote(value: str, quote: str, missing: 
 def test_hidden_characters_join_and_part_nothing() -> None:
     assert lacks("5", "my budget is 5\u200b0") == ["5"]
     assert lacks("50", "my budget is 5\u200b0") == []
+
+
+def test_a_turkish_capital_and_a_joiner_leave_nothing_behind() -> None:
+    """Removing the dot in _fold or U+034F from _INVISIBLE makes this fail."""
+    assert words("DE\u011e\u0130L n\u034fot") == ["de\u011fil", "not"]
 
 
 def test_a_letter_of_another_script_is_another_letter() -> None:
@@ -225,8 +233,8 @@ def test_a_key_cannot_claim_what_its_value_does_not(key: str, value: str, quote:
     ("key", "value", "quote"),
     [
         ("budget", "500", "I can spend 500."),
-        ("favourite_colour", "blue", "I love blue."),
-        ("is_admin", "yes, admin", "Yes, I am an admin."),
+        ("is_admin", "admin", "Yes, I am an admin."),
+        ("preferences", "window seats", "I prefer window seats."),
     ],
 )
 def test_a_label_may_be_the_summarizers_own_word(key: str, value: str, quote: str) -> None:
@@ -236,6 +244,181 @@ def test_a_label_may_be_the_summarizers_own_word(key: str, value: str, quote: st
 @pytest.mark.parametrize("value", ["the", "of my", "👍", "..."])
 def test_a_value_without_content_proves_nothing(value: str) -> None:
     assert not proves(value, "My budget is 500.", "My budget is 500.", "budget")
+
+
+@pytest.mark.parametrize(
+    ("value", "quote"),
+    [
+        ("7 pm", "I need 7 seats at 8 pm"),
+        ("$500", "I paid $20 for 500 pages"),
+        ("delete files", "Please delete mails and keep files"),
+        ("Eve Friday", "I meet Ana and Eve goes home Friday"),
+        ("Bob Rome", "I know Bob, I live in Rome"),
+    ],
+)
+def test_a_value_is_one_piece_of_its_quote(value: str, quote: str) -> None:
+    """Skipping any word instead of stop words only in _run makes this fail: words of two things tell a third."""
+    assert not proves(value, quote, quote)
+    assert lacks(value, quote) == [value]
+
+
+@pytest.mark.parametrize(
+    ("value", "quote"),
+    [
+        ("5", "it is 5 million"),
+        ("5", "it is 5%"),
+        ("5", "it is -$5"),
+        ("$5", "it is -$5"),
+        ("5", "it is (5)"),
+        ("5", "it is 5²"),
+        ("52", "it is 5²"),
+        ("1", "it is 1½"),
+        ("5", "it is 5 to 7 miles"),
+        ("5", "it is 5\u20137 miles"),
+        ("500", "it is less than 500"),
+        ("500", "it is between 400 and 500"),
+        ("500", "it is 1 500"),
+        ("500", "it is 1\u2019500"),
+        ("500", "it is \u2013500"),
+        ("500", "it is $500"),
+        ("0100", "call me at 555 0100"),
+        ("two", "it is two hundred"),
+        ("5", "it is 5 or 6"),
+    ],
+)
+def test_no_number_is_cut_out_of_another(value: str, quote: str) -> None:
+    """Removing cuts_number makes this fail."""
+    assert not proves(value, quote, f"{quote}.")
+
+
+@pytest.mark.parametrize(
+    ("value", "quote"),
+    [
+        ("500", "it is 500"),
+        ("$1,200", "the total is $1,200 now"),
+        ("5 million", "it is 5 million"),
+        ("less than 500", "it is less than 500"),
+        ("555 0100", "call me at 555 0100"),
+        ("3", "it is 3, not 4"),
+    ],
+)
+def test_a_whole_number_is_a_value(value: str, quote: str) -> None:
+    assert proves(value, quote, f"{quote}.")
+
+
+@pytest.mark.parametrize(
+    ("value", "quote", "content", "proven"),
+    [
+        ("🚫 vegan?", "I AM... (❌ vegan ❌)!!", "I am vegan.", ("vegan", "I am vegan")),
+        ("- 500", "my balance is -500"[:10] + " is 500", "My balance is 500.", ("500", "My balance is 500")),
+        ("ANA\u200b RUIZ", "my name is ana ruiz", "Hi! My name is Ana Ruiz.", ("Ana Ruiz", "My name is Ana Ruiz")),
+        ("C++", "I like C++.", "I like C++.", ("C++", "I like C++.")),
+        (".NET", "I use the .NET", "I use the .NET stack, I use the .NET", (".NET", "I use the .NET")),
+        ("北京", "The city is 北京", "The city is 北京。", ("北京", "The city is 北京")),
+    ],
+)
+def test_what_is_proven_is_the_turns_own_text(value: str, quote: str, content: str, proven: tuple[str, str]) -> None:
+    """Giving the proposal's characters back from cut_out makes this fail."""
+    key = " ".join(words(quote)[:3])
+    key = "diet" if "vegan" in value else key
+    proof = prove(key, value, quote, read(content))
+    assert (proof.value, proof.quote) == proven
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "quote"),
+    [
+        ("password", "Rex", "My dog is called Rex."),
+        ("dislikes", "tea", "I love tea."),
+        ("account number", "12345", "My invoice number is 12345."),
+        ("name", "Eva", "My mother's name is Eva."),
+        ("name", "Eva", "Her name is Eva."),
+        ("home", "Paris", "My sister lives in Paris."),
+        ("email", "bob@x.org", "My boss's mail is bob@x.org."),
+        ("name", "Bob", "I had lunch with Bob."),
+        ("refund wanted", "Sí", "Sí."),
+        ("delete files", "go ahead", "Go ahead."),
+        ("sounds", "good", "Good."),
+        ("good", "sounds good", "Sounds good."),
+        ("the", "Rome", "I live in Rome."),
+        ("≠home", "Rome", "I live in Rome."),
+    ],
+)
+def test_a_key_is_a_label_its_quote_bears_out(key: str, value: str, quote: str) -> None:
+    """Removing _foreign, _owner, _SIGNS or the empty label from key_objection makes this fail."""
+    assert not proves(value, quote, quote, key)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "quote"),
+    [
+        ("home city", "Rome", "I live in Rome with my wife."),
+        ("employer", "Acme", "I work at Acme."),
+        ("prefers window seats", "window seats", "I prefer window seats."),
+        ("wife's name", "Sara", "My wife's name is Sara."),
+        ("name", "Ana", "My name's Ana."),
+        ("diet", "vegan", "I am vegan."),
+        ("phone", "555-123-4567", "Call me at 555-123-4567."),
+    ],
+)
+def test_a_common_attribute_is_a_label(key: str, value: str, quote: str) -> None:
+    assert proves(value, quote, quote, key)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Translate to French: {}",
+        "Please summarize this email:\n\nHi,\n{}",
+        "Can you reply to this?\n\n{}",
+        "Dear Ana,\n{}",
+        "Hello there,\nwell. {}",
+        "Eve: {}",
+        "~~~\n{}\n~~~",
+        "`{}`",
+        "<email>{}</email>",
+        "『{}』",
+        'She put it so. "Hi.\n{}',
+        "Log:\n2024-01-01 {}",
+    ],
+)
+def test_a_pasted_text_is_not_the_users(content: str) -> None:
+    """Removing _PASTED or a sign of _SPEECH makes this fail."""
+    assert not is_whole_clauses("my budget is 500", content.format("my budget is 500."))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["My budget is 500. Translate what I send to French.", "Hi,\nmy budget is 500.", "Note: my budget is 500."],
+)
+def test_what_is_no_paste_is_the_users(content: str) -> None:
+    assert is_whole_clauses("my budget is 500", content)
+
+
+@pytest.mark.parametrize(
+    ("value", "quote"),
+    [
+        ("tea", "I don\u00b4t like tea"),
+        ("tea", "I don`t like tea"),
+        ("tea", "I don\u2032t like tea"),
+        ("tea", "I don\u02b9t like tea"),
+        ("tea", "I am n\u034fot into tea"),
+        ("çay", "ÇAY DEĞİL"),
+        ("Tee", "Ich mag keinerlei Tee"),
+        ("herbata", "ani herbata"),
+        ("чай", "ненавижу чай"),
+    ],
+)
+def test_a_not_in_other_letters_or_languages_is_not_lost(value: str, quote: str) -> None:
+    """Removing an apostrophe, the folded dot or _partial makes this fail."""
+    assert not proves(value, quote, quote, " ".join(word for word in words(quote) if word not in words(value)))
+
+
+@pytest.mark.parametrize("taken", ["Not!", "Just kidding.", "No, I was only joking."])
+def test_the_next_sentence_takes_a_claim_back(taken: str) -> None:
+    """Removing takes_back from read makes this fail."""
+    assert not is_whole_clauses("my budget is 500", f"My budget is 500. {taken}")
+    assert is_whole_clauses("my budget is 500", f"{taken} My budget is 500.")
 
 
 def test_a_repeated_quote_counts_where_it_stands_whole() -> None:
@@ -282,5 +465,5 @@ def test_no_part_of_a_hedged_sentence_proves_its_numbers() -> None:
 )
 def test_no_turn_is_slow_to_read(content: str) -> None:
     before = time.process_time()
-    objection("key", "a", "a " * 300, read(content))
+    prove("key", "a", "a " * 300, read(content))
     assert time.process_time() - before < 3

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from chat_memory.models import ProposedFact, Turn
 from chat_memory.prompts.sentences import Line, split_sentences
 from chat_memory.prompts.words import content_words
 
+TURN_GUESSES = 8
+"""Most guesses taken from one turn."""
 TEXT_CHARS = 300
 """Longest assumption and longest quote for one, characters."""
 
@@ -19,7 +22,7 @@ _YES = re.compile(
     r"(?:yes|yeah|yep|yup|correct|right|exactly|indeed|sure|sounds good|that(?:['\u2019]s| is) (?:right|correct))\b",
     re.IGNORECASE,
 )
-_LABEL_WORDS = 3
+_LABEL_WORDS = 6
 
 
 def find_assumptions(turns: Sequence[Turn], lines: Sequence[Line]) -> Iterator[ProposedFact]:
@@ -42,8 +45,8 @@ def _asked_before(turns: Sequence[Turn], lines: Sequence[Line]) -> str:
 
 
 def _guesses(turn: Turn, sentences: Sequence[str]) -> Iterator[ProposedFact]:
-    for sentence in sentences:
-        match = _GUESS.search(sentence)
+    guesses = ((sentence, _GUESS.search(sentence)) for sentence in sentences)
+    for sentence, match in islice((each for each in guesses if each[1] is not None), TURN_GUESSES):
         if match is not None and content_words(match["guess"]):
             yield _assume("assumed", match["guess"], turn, sentence)
 

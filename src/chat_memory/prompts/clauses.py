@@ -2,9 +2,11 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
+from chat_memory.prompts.quotations import quoted_words
 from chat_memory.prompts.scopes import (
     BELIEFS,
     JOINERS,
@@ -17,18 +19,14 @@ from chat_memory.prompts.scopes import (
     is_interjection,
     is_tag,
     marker,
+    takes_back,
 )
-from chat_memory.prompts.words import Word, lexicon, plain, split_words
+from chat_memory.prompts.words import Word, lexicon, split_words, surface
 
 _SENTENCE_END = re.compile(r"[.!?…؟。！？।]{1,8}[\"')\]]{0,4}(?:\s|$)|[!?؟。！？।]|\n\s*\n|\n\s*(?:[-*•>#]|\d+[.)])")  # noqa: RUF001
 _CLAUSE_END = re.compile(r"[,;:()\[\]|\n،؛、，；：]|\s-+\s|[—–]|\.[.\s]")  # noqa: RUF001
 _QUESTION_MARKS = frozenset("?؟？¿")  # noqa: RUF001
 _ABBREVIATIONS = lexicon("mr mrs ms dr prof st vs e.g i.e eg ie etc approx dept est min max fig")
-_QUOTATION = re.compile(
-    r"```.*?(?:```|\Z)|^[ \t]*>[^\n]*|(?<!\w)\"[^\"\n]*\"|(?<!\w)'[^'\n]{8,}'(?!\w)", re.DOTALL | re.MULTILINE
-)
-_TITLE_WORDS = 3
-"""Up to so many quoted words are a title or a term, more are somebody's speech."""
 _EARLY_WORDS = 3
 """A clause opening with an `if` or `he said` within so many words also governs the clauses before it."""
 
@@ -47,20 +45,52 @@ class Clause:
 class Reading:
     """A turn as the gate sees it: its words in order, and the clauses that cover them."""
 
-    words: Sequence[str]
+    text: str
+    """The turn's surface text."""
+    found: Sequence[Word]
     clauses: Sequence[Clause]
     joined: str
     """The words, a space between and around them."""
+    offsets: Sequence[int]
+    """Where in `joined` each word's leading space stands."""
+    openings: Mapping[int, int]
+    """The words that may open a quote, and the clause each opens."""
+
+    def find(self, spoken: Sequence[str]) -> Iterator[int]:
+        """Find where words stand in order and together: the place of the first, left to right."""
+        sought = f" {' '.join(spoken)} "
+        found = self.joined.find(sought) if spoken else -1
+        while found >= 0:
+            yield bisect_left(self.offsets, found)
+            found = self.joined.find(sought, found + 1)
+
+    def covered(self, start: int, end: int) -> Sequence[Clause]:
+        """List the clauses from the one that opens at `start` to the word before `end`; none elsewhere."""
+        first = self.openings.get(start, len(self.clauses))
+        return self.clauses[first : bisect_left(self.clauses, end, lo=first, key=lambda clause: clause.start)]
 
 
 def read(content: str) -> Reading:
     """Read the content of a turn, once, for any number of quotes."""
-    text = plain(content)
+    text = surface(content)
     found = split_words(text)
     texts = [word.text for word in found]
-    clauses = [clause for sentence in _sentences(text, found) for clause in sentence]
+    clauses: list[Clause] = []
+    previous: Sequence[Clause] = ()
+    for sentence in _sentences(text, found):
+        words = texts[sentence[0].start : sentence[-1].end]
+        if takes_back(words):
+            _mark_all(previous, "negation", sentence[0].start)
+        clauses.extend(sentence)
+        previous = sentence
     _mark_quotations(text, found, clauses)
-    return Reading(texts, clauses, f" {' '.join(texts)} ")
+    openings = {start: index for index, clause in enumerate(clauses) for start in _openings(clause)}
+    offsets = list(accumulate((len(word) + 1 for word in texts[:-1]), initial=0))
+    return Reading(text, found, clauses, f" {' '.join(texts)} ", offsets, openings)
+
+
+def _openings(clause: Clause) -> range:
+    return range(clause.start, clause.start + clause.lead + 1)
 
 
 def _sentences(text: str, found: Sequence[Word]) -> Iterator[list[Clause]]:
@@ -111,7 +141,7 @@ def _mark(sentence: Sequence[Clause], words: Sequence[str], *, asked: bool) -> N
 
 def _mark_scope(scope: Scope, sentence: Sequence[Clause], spoken: Sequence[Sequence[str]]) -> None:
     """Mark the clause with a scope's word, those after it, and those before it when that word opens a clause."""
-    carried = -1
+    carried, reached = -1, 0
     believed = False
     for index, (clause, own) in enumerate(zip(sentence, spoken, strict=True)):
         if scope == "negation" and not believed and _starts_afresh(own):
@@ -122,7 +152,8 @@ def _mark_scope(scope: Scope, sentence: Sequence[Clause], spoken: Sequence[Seque
             clause.marks[scope] = clause.start + place
             carried = carried if contrasts(own, place) else clause.start + place
             if _reaches_back(scope, own, place):
-                _mark_all(sentence[:index], scope, clause.start + place)
+                _mark_all(sentence[reached:index], scope, clause.start + place)
+                reached = index  # those before have their mark: a turn of nothing but `not,` stays linear
         elif carried >= 0:
             clause.marks[scope] = carried
 
@@ -162,21 +193,12 @@ def _mark_question(sentence: Sequence[Clause], spoken: Sequence[Sequence[str]], 
     _mark_all(sentence[0 if tagged or opening < 0 else opening :], "question", sentence[0].start)
 
 
-def _quotations(text: str, found: Sequence[Word]) -> Iterator[tuple[int, int]]:
-    """Find the words, first and last plus one, of each stretch that somebody else may have said."""
-    starts = [word.start for word in found]
-    for match in _QUOTATION.finditer(text):
-        first, last = bisect_left(starts, match.start()), bisect_left(starts, match.end())
-        if last - first > _TITLE_WORDS:
-            yield first, last
-
-
 def _quotation_edges(text: str, found: Sequence[Word]) -> frozenset[int]:
-    return frozenset(place for stretch in _quotations(text, found) for place in stretch)
+    return frozenset(place for stretch in quoted_words(text, found) for place in stretch)
 
 
 def _mark_quotations(text: str, found: Sequence[Word], clauses: Sequence[Clause]) -> None:
     starts = [clause.start for clause in clauses]
-    for first, last in _quotations(text, found):
+    for first, last in quoted_words(text, found):
         quoted = clauses[bisect_left(starts, first) : bisect_left(starts, last)]
         _mark_all(quoted, "quotation", first)

@@ -19,12 +19,16 @@ _MAKE = re.compile(
 _SWAPS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
+        rf"\bnot {_AT}{_OLD}, (?:it's|it is|its|make it) {_AT}{_NEW}{_END}",
         rf"\bnot {_AT}{_OLD},? but (?:rather )?{_AT}{_NEW}{_END}",
-        rf"{_LEAD}{_NEW},? not {_AT}{_OLD}{_END}",
+        rf"{_LEAD}(?!it's\b|it is\b){_NEW},? not {_AT}{_OLD}{_END}",
         rf"{_LEAD}{_NEW} instead of {_OLD}{_END}",
         rf"\binstead of {_OLD},? (?:let's |i |i'd |we )?(?:make it |use |go with |want |prefer |take )?{_NEW}{_END}",
     )
 )
+
+
+_WITHDRAWS = re.compile(r"\b(?:no longer|any ?more|forget|quit|delete|remove|disregard|scrap)\b", re.IGNORECASE)
 
 
 def find_corrections(sentence: str, facts: Sequence[Fact]) -> list[Statement]:
@@ -40,6 +44,11 @@ def find_corrections(sentence: str, facts: Sequence[Fact]) -> list[Statement]:
         for match in _MAKE.finditer(sentence)
         if (old := _latest_of_kind(match["new"].strip(), facts)) is not None
     ]
+
+
+def is_withdrawal(sentence: str) -> bool:
+    """Tell whether a sentence may take a known fact back without a new value."""
+    return _WITHDRAWS.search(sentence) is not None
 
 
 def _holding(text: str, facts: Sequence[Fact]) -> Fact | None:

@@ -6,12 +6,11 @@ from chat_memory.models import Delta, Turn
 from chat_memory.prompts.assumptions import find_assumptions
 from chat_memory.prompts.coverage import choose_lines
 from chat_memory.prompts.sentences import Line, parse_lines, split_sentences, write_lines
+from chat_memory.prompts.summaries import COMPACT_SHARE
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
 from chat_memory.prompts.testimony import find_testimony
 from chat_memory.prompts.tokens import CAP_SHARE, count_facts, fit_words
 
-SUMMARY_SHARE = 0.5
-"""Share of the used cap for the summary; facts have the rest."""
 FACTS_SHARE = 0.3
 """Share of the used cap for confirmed facts: the gate never evicts one, so a chat's later facts need the rest."""
 LINE_TOKENS = 80
@@ -38,7 +37,7 @@ class Extractive:
 def _summarize(request: FoldRequest, lines: Iterable[Line]) -> str | None:
     """Choose anew among the summary's lines and the new sentences; None when nothing was said."""
     cap = int(request.memory_tokens * CAP_SHARE)
-    room = min(int(cap * SUMMARY_SHARE), cap - count_facts(request.memory.user_confirmed))
+    room = min(int(cap * COMPACT_SHARE), cap - count_facts(request.memory.user_confirmed))
     return write_lines(choose_lines([*lines, *_new_lines(request.turns)], room)) or None
 
 

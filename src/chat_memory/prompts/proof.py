@@ -6,8 +6,8 @@ from typing import Literal
 
 from chat_memory.models import Basis, Fact, ProposedFact, Turn
 from chat_memory.prompts.clauses import Reading, read
-from chat_memory.prompts.quotes import objection, occurs, retraction_objection
-from chat_memory.prompts.words import content_words, key_words, words
+from chat_memory.prompts.quotes import Proof, occurs, prove, retraction_objection
+from chat_memory.prompts.words import words
 
 KEY_CHARS = 80
 """Longest key, characters: a label, not a sentence."""
@@ -24,6 +24,9 @@ class Verdict:
     field: Literal["user_confirmed", "llm_inferred", ""]
     basis: Basis = "inferred"
     reason: str = ""
+    value: str = ""
+    quote: str = ""
+    """The turn's own words, for what is confirmed; the proposal's characters never are."""
 
 
 class Evidence:
@@ -34,15 +37,17 @@ class Evidence:
         self._turns = turns
         self._readings: dict[int, Reading] = {}
 
-    def weigh(self, proposal: ProposedFact) -> Verdict:
-        """Judge an add, confirm or supersede by its form, its turn, its basis and its quote."""
+    def weigh(self, proposal: ProposedFact, known: Fact | None = None) -> Verdict:
+        """Judge an add, confirm or supersede by its form, turn, basis and quote; `known` has its key already."""
         refusal = _malformed(proposal) or self._uncited(proposal)
         if refusal:
             return Verdict("", reason=refusal)
         turn = self._turns[proposal.source_seq]
         if proposal.basis == "user_stated":
-            doubt = self._doubt(proposal, turn)
-            return Verdict("llm_inferred", reason=doubt) if doubt else Verdict("user_confirmed", "user_stated")
+            proof = self._prove(proposal, turn, known)
+            if proof.reason:
+                return Verdict("llm_inferred", reason=proof.reason)
+            return Verdict("user_confirmed", "user_stated", value=proof.value, quote=proof.quote)
         mismatch = _mismatch(proposal, turn)
         return Verdict("llm_inferred", reason=mismatch) if mismatch else Verdict("llm_inferred", proposal.basis)
 
@@ -54,13 +59,14 @@ class Evidence:
         turn = self._turns[proposal.source_seq]
         if proposal.basis != "user_stated" or not _is_users_word(turn):
             return "only the user's own words take back a confirmed fact"
-        fact_words = [*key_words(old.key), *content_words(old.value)]
-        return retraction_objection(fact_words, proposal.quote, self._reading(turn))
+        if proposal.source_seq < old.source_seq:
+            return f"the user said so later, in turn {old.source_seq}"
+        return retraction_objection(old, proposal.quote, self._reading(turn))
 
-    def _doubt(self, proposal: ProposedFact, turn: Turn) -> str:
+    def _prove(self, proposal: ProposedFact, turn: Turn, known: Fact | None) -> Proof:
         if not _is_users_word(turn):
-            return f"turn {turn.seq} is not an attested user turn"
-        return objection(proposal.key, proposal.value, proposal.quote, self._reading(turn))
+            return Proof(f"turn {turn.seq} is not an attested user turn")
+        return prove(proposal.key, proposal.value, proposal.quote, self._reading(turn), known)
 
     def _uncited(self, proposal: ProposedFact) -> str:
         turn = self._turns.get(proposal.source_seq)

@@ -1,27 +1,48 @@
 """What a quote proves: code decides, not a prompt (the gate's second rule, shared notes anthropic-sdk.md)."""
 
-from collections.abc import Iterator, Sequence
-from itertools import islice, takewhile
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice, product
 
+from chat_memory.models import Fact
 from chat_memory.prompts.clauses import Clause, Reading, read
-from chat_memory.prompts.scopes import NEGATIONS, SCOPES, TAKES_BACK, carries
-from chat_memory.prompts.words import POLAR_WORDS, content_words, is_cjk, key_terms, key_words, lexicon, words
+from chat_memory.prompts.keys import corrects, key_objection, speaks_of
+from chat_memory.prompts.scopes import SCOPES, TAKES_BACK, carries
+from chat_memory.prompts.spans import kind_of
+from chat_memory.prompts.values import cut_out, cuts_number, find_runs
+from chat_memory.prompts.words import POLAR_WORDS, STOP_WORDS, content_words, lexicon, words
 
-_TRIES = 64
+_TRIES = 16
 """Most places of a turn where a quote is tried: a turn that repeats itself more often proves no more."""
-_LABEL_WORDS = 5
-"""A key of more content words is a sentence, not a label."""
-_AUXILIARIES = lexicon("is are was were has have had can may must should will does did wants")
-_APPROVALS = lexicon(
-    "allowed approved authorized authorised verified confirmed agreed consented accepted granted permitted paid signed"
+_DIGIT = re.compile(r"\d")
+_RUNS = 8
+"""Most places of a quote where a value is tried."""
+_ENGLISH = lexicon(
+    "the my i i'm i've i'd i'll our are is have has with and it it's can would need want like please this that you not"
+    " but make let's from live don't does at to by we us call write arrive leave meet"
+    " for from starting arriving leaving staying people days nights after around send him since"
+    " monday tuesday wednesday thursday friday saturday sunday"
 )
-"""In a key these make a claim of their own, whatever the value: `refund_approved`; auxiliaries do too: `is_admin`."""
+"""A sentence with one of these is read as English; a `not` of another language may be a word no list has."""
+
+
+_SAYS_NOTHING = (STOP_WORDS | POLAR_WORDS) - lexicon("i am my we our")
+"""Beside the value these state nothing; a first person does: `I am vegan`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a turn says of a value: its own words for it and for the clauses around it, or why it does not."""
+
+    reason: str
+    value: str = ""
+    quote: str = ""
 
 
 def occurs(quote: str, reading: Reading) -> bool:
     """Tell whether a turn has the words of a quote, in order and together; a quote without words never occurs."""
-    spoken = words(quote)
-    return bool(spoken) and f" {' '.join(spoken)} " in reading.joined
+    return next(reading.find(words(quote)), -1) >= 0
 
 
 def is_whole_clauses(quote: str, content: str) -> bool:
@@ -33,59 +54,105 @@ def is_whole_clauses(quote: str, content: str) -> bool:
 
 
 def lacks(value: str, quote: str) -> list[str]:
-    """Name the words of a value that its quote does not have, in the value's order; stop words do not count."""
-    return _missing(value, words(quote))[0]
-
-
-def objection(key: str, value: str, quote: str, reading: Reading) -> str:
-    """Say why a quote does not prove that its turn states `value`; empty when it does."""
+    """Name the words of a value that its quote does not have side by side; stop words do not count."""
     spoken = words(quote)
-    if not spoken:
-        return "no quote"
+    return [] if find_runs(value, spoken) else [word for word in content_words(value) if word not in spoken] or [value]
+
+
+def prove(key: str, value: str, quote: str, reading: Reading, known: Fact | None = None) -> Proof:
+    """Weigh whether a turn states `value` in `quote`; the `known` fact of that key gives it where it is corrected."""
+    spoken = words(quote)
+    statements = _statements(spoken, reading)
+    if not statements:
+        return Proof("the quote is not whole clauses of a statement" if spoken else "no quote")
+    runs = find_runs(value, spoken)
+    if not runs:
+        return Proof(
+            f"the quote lacks {', '.join(lacks(value, quote))}" if content_words(value) else "the value is empty"
+        )
+    given = known is not None and corrects(known, value, spoken)
+    claim = _Claim(key, value, quote, spoken, reading, given)
+    proof = Proof("")
+    for (start, clauses), run in product(statements, runs[:_RUNS]):
+        proof = claim.weigh(start, clauses, run)
+        if not proof.reason:
+            break
+    return proof
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A key, a value and a quote, to be weighed at each place of a turn where they stand."""
+
+    key: str
+    value: str
+    quote: str
+    spoken: Sequence[str]
+    reading: Reading
+    given: bool
+
+    def weigh(self, start: int, clauses: Sequence[Clause], run: range) -> Proof:
+        """Weigh the value at one run of a quote's words, the quote at one place of the turn."""
+        found, text = self.reading.found, self.reading.text
+        first, last = found[start + run.start].start, found[start + run[-1]].end
+        holding = [c for c in clauses if c.start <= start + run[-1] and start + run.start < c.end]
+        held = [word.text for word in found[holding[0].start : holding[-1].end]]
+        reason = _hidden_scope(self.value, holding) or self._partial(held)
+        if cuts_number(text, first, last):
+            reason = "the value is a part of a number, a range or a comparison"
+        reason = reason or key_objection(self.key, self.value, self.spoken, held, given=self.given)
+        if reason:
+            return Proof(reason)
+        end = found[start + len(self.spoken) - 1].end
+        return Proof("", cut_out(text, first, last, self.value), cut_out(text, found[start].start, end, self.quote))
+
+    def _partial(self, held: Sequence[str]) -> str:
+        """Say why a value may not leave out words of its clause: nothing else is said, or no English is."""
+        typed = kind_of(self.value)
+        told = set(words(self.value))
+        rest = [word for word in held if word not in told and word not in STOP_WORDS]
+        beyond = [word for word in self.spoken if word not in told and word not in _SAYS_NOTHING]
+        if not beyond and not self.given and not typed and not _DIGIT.search(self.value):
+            return "the quote says nothing beside the value"
+        english = 2 * sum(word.isascii() for word in held) >= len(held) and not _ENGLISH.isdisjoint(held)
+        return (
+            ""
+            if typed in {"email", "url", "phone"} or english or not rest
+            else "the value leaves out words of a clause that is not English"
+        )
+
+
+def retraction_objection(fact: Fact, quote: str, reading: Reading) -> str:
+    """Say why a quote does not take back a fact; empty when one of its clauses does."""
+    spoken = words(quote)
     statements = _statements(spoken, reading)
     if not statements:
         return "the quote is not whole clauses of a statement"
-    missing, matched = _missing(value, spoken)
-    if missing or not matched:
-        return f"the quote lacks {', '.join(missing)}" if missing else "the value says nothing"
-    smuggled = _smuggled(key, value, spoken)
-    if smuggled:
-        return f"the key claims what the quote lacks: {', '.join(smuggled)}"
-    hidden = [_hidden_scope(value, matched, start, clauses) for start, clauses in statements]
-    return "" if "" in hidden else f"the value leaves out the {hidden[0]} of its quote"
-
-
-def retraction_objection(fact_words: Sequence[str], quote: str, reading: Reading) -> str:
-    """Say why a quote does not take back the fact those words belong to; empty when it does."""
-    spoken = words(quote)
-    if not _statements(spoken, reading):
-        return "the quote is not whole clauses of a statement"
-    if not set(fact_words).intersection(spoken):
+    held = [[word.text for word in reading.found[c.start : c.end]] for _, clauses in statements for c in clauses]
+    about = [each for each in held if speaks_of(fact.key, each)]
+    if not about:
         return "the quote does not speak of that fact"
-    return "" if carries("negation", spoken) or TAKES_BACK.intersection(spoken) else "the quote takes nothing back"
+    return "" if any(_takes_back(fact, each) for each in about) else "the quote takes nothing back"
 
 
-def _statements(spoken: Sequence[str], reading: Reading) -> list[tuple[int, list[Clause]]]:
+def _takes_back(fact: Fact, held: Sequence[str]) -> bool:
+    """Tell whether a clause denies a fact's whole value, or has a word such as `forget` and nothing denies that."""
+    denials = sum(carries("negation", [word]) for word in held)
+    named = [word for word in held if word not in {"i'm", "am"}]  # `forget that I'm late` speaks of no name
+    if not TAKES_BACK.isdisjoint(held) and speaks_of(fact.key, named):
+        return not denials or held[0] in TAKES_BACK
+    return denials == 1 and bool(find_runs(fact.value, held))
+
+
+def _statements(spoken: Sequence[str], reading: Reading) -> list[tuple[int, Sequence[Clause]]]:
     """Find where a quote stands as whole statements: the place of its first word, and its clauses."""
-    found: list[tuple[int, list[Clause]]] = []
-    for index, start in islice(_openings(spoken, reading), _TRIES):
+    found: list[tuple[int, Sequence[Clause]]] = []
+    for start in islice(reading.find(spoken), _TRIES):
         end = start + len(spoken)
-        covered = _covered(reading.clauses, index, end)
-        if covered[-1].end == end and not any(_is_clipped(clause, start, end) for clause in covered):
+        covered = reading.covered(start, end)
+        if covered and covered[-1].end == end and not any(_is_clipped(clause, start, end) for clause in covered):
             found.append((start, covered))
     return found
-
-
-def _openings(spoken: Sequence[str], reading: Reading) -> Iterator[tuple[int, int]]:
-    """Find where a quote's words stand from the opening of a clause: that clause's index, the first word's place."""
-    for index, clause in enumerate(reading.clauses):
-        for start in range(clause.start, clause.start + clause.lead + 1):
-            if spoken and reading.words[start : start + len(spoken)] == spoken:
-                yield index, start
-
-
-def _covered(clauses: Sequence[Clause], index: int, end: int) -> list[Clause]:
-    return list(takewhile(lambda clause: clause.start < end, islice(clauses, index, None)))
 
 
 def _is_clipped(clause: Clause, start: int, end: int) -> bool:
@@ -94,52 +161,10 @@ def _is_clipped(clause: Clause, start: int, end: int) -> bool:
     return any(not start <= place < end for place in clause.marks.values())
 
 
-def _missing(value: str, spoken: Sequence[str]) -> tuple[list[str], list[int]]:
-    """Match a value's words to a quote's in order; name those without a match, and the places of those with one."""
-    missing: list[str] = []
-    matched: list[int] = []
-    position = 0
-    for unit in _units(content_words(value)):
-        place = _find(unit, spoken, position)
-        if place < 0:
-            missing.append("".join(unit))
-        else:
-            matched.extend(range(place, place + len(unit)))
-            position = place + len(unit)
-    return missing, matched
-
-
-def _units(wanted: Sequence[str]) -> list[list[str]]:
-    """Keep characters of a script without spaces together: they mean something only side by side."""
-    units: list[list[str]] = []
-    for word in wanted:
-        if units and is_cjk(word) and is_cjk(units[-1][-1]):
-            units[-1].append(word)
-        else:
-            units.append([word])
-    return units
-
-
-def _find(unit: Sequence[str], spoken: Sequence[str], position: int) -> int:
-    last = len(spoken) - len(unit)
-    return next((place for place in range(position, last + 1) if spoken[place : place + len(unit)] == unit), -1)
-
-
-def _smuggled(key: str, value: str, spoken: Sequence[str]) -> list[str]:
-    """Name the words of a key that make a claim its quote does not.
-
-    A key is a label the summarizer chooses, so its words are free, with four exceptions: numbers, negations, all words
-    when it makes a claim or is too long for a label, and all words when the value says nothing alone (`yes`).
-    """
-    label = key_words(key)
-    empty = all(word in POLAR_WORDS for word in content_words(value))
-    whole = empty or len(label) > _LABEL_WORDS or not (_AUXILIARIES | _APPROVALS).isdisjoint(key_terms(key))
-    claims = [word for word in label if whole or word in NEGATIONS or any(sign.isdigit() for sign in word)]
-    return [word for word in claims if word not in spoken and word not in _AUXILIARIES]
-
-
-def _hidden_scope(value: str, matched: Sequence[int], start: int, clauses: Sequence[Clause]) -> str:
+def _hidden_scope(value: str, holding: Sequence[Clause]) -> str:
     """Name what the clauses that hold the value stand under and the value does not say; empty when nothing."""
     said = words(value)
-    holding = [clause for clause in clauses if any(clause.start <= start + place < clause.end for place in matched)]
-    return next((scope for scope in SCOPES if any(scope in c.marks for c in holding) and not carries(scope, said)), "")
+    hidden = [
+        scope for scope in SCOPES if any(scope in clause.marks for clause in holding) and not carries(scope, said)
+    ]
+    return f"the value leaves out the {hidden[0]} of its quote" if hidden else ""

@@ -66,6 +66,8 @@ _ASKS = lexicon("what when where which who whom whose why how is are was were do
 _ASKS_SOMEONE = lexicon("can could will would shall should may might have has had can't couldn't won't")
 _TAGS = _ASKS | _ASKS_SOMEONE | INTERJECTIONS | SUBJECTS | lexicon("that this true correct fair ok think agree it not")
 _TAG_WORDS = 4
+_JESTS = lexicon("not kidding joking jk psych false wrong untrue")
+_JESTING = lexicon("just i i'm am was were only lol haha ha no nope oh well of course it that that's is it's sorry")
 
 _CJK_MARKERS: tuple[tuple[Scope, re.Pattern[str]], ...] = (
     ("negation", re.compile("[不没沒無无未别別勿]|ない|ません|않|없|아니|못")),
@@ -97,6 +99,11 @@ def cjk_marked(scope: Scope, words: Sequence[str]) -> bool:
 def contrasts(words: Sequence[str], place: int) -> bool:
     """Tell whether the word at `place` opens what does not hold: `instead of five`."""
     return words[place] in CONTRASTS and words[place + 1 : place + 2] in (["of"], ["than"])
+
+
+def takes_back(words: Sequence[str]) -> bool:
+    """Tell whether a sentence only takes back the one before it: as `Just kidding` does."""
+    return not _JESTS.isdisjoint(words) and all(word in _JESTS or word in _JESTING for word in words)
 
 
 def asks(words: Sequence[str]) -> bool:

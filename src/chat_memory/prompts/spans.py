@@ -29,6 +29,11 @@ _PATTERNS: dict[SpanType, str] = {
 }
 _SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _PATTERNS.items()), re.IGNORECASE)
 _RANGE = re.compile(r"\s*(?:or|and|to|through|until|[-\u2013/])\s*(?:the\s)?", re.IGNORECASE)
+_BOUND = re.compile(
+    r"\b(?:after|before|by|until|till|from|since|around|about|at least|at most|under|over|up to"
+    r"|less than|more than)\s\Z",
+    re.IGNORECASE,
+)
 _PHONE_CUE = re.compile(r"\b(?:phone|number|call|mobile|cell|text|whatsapp|reach)\b", re.IGNORECASE)
 _PHONE_DIGITS = range(7, 16)
 
@@ -54,10 +59,18 @@ def is_range(text: str, one: Span, other: Span) -> bool:
     return _RANGE.fullmatch(text[one.end : other.start]) is not None
 
 
+def bound_start(text: str, span: Span) -> int:
+    """Say where a span begins together with the word that bounds it: `after 13:00` is not 13:00."""
+    bound = _BOUND.search(text, max(span.start - 12, 0), span.start)
+    return bound.start() if bound is not None else span.start
+
+
 def kind_of(text: str) -> SpanType | None:
     """Name the type of a text that is one span as a whole; a count of things is a number too short of its noun."""
-    spans = find_spans(text.strip())
-    return spans[0].kind if len(spans) == 1 and spans[0].text == text.strip() else None
+    bare = text.strip()
+    spans = find_spans(bare)
+    whole = len(spans) == 1 and spans[0].end == len(bare) and bound_start(bare, spans[0]) == 0
+    return spans[0].kind if whole else None
 
 
 def _kind(match: re.Match[str]) -> SpanType:

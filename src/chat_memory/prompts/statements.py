@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from chat_memory.prompts.spans import Span, SpanType, find_spans, is_range
+from chat_memory.prompts.spans import Span, SpanType, bound_start, find_spans, is_range
 from chat_memory.prompts.words import content_words, lexicon
 
 
@@ -23,9 +23,16 @@ class Statement:
     kind: SpanType | None = None
 
 
-_REST = r"(?P<value>[^,;:.!?()\"\n]{1,80}(?:(?:[.,:]|, (?=\d{4}\b))\d[^,;:.!?()\"\n]{0,40}){0,4})"
+_DOT = r"(?<=\b[a-z])\.[a-z]\b\.?|(?:(?<=\bst)|(?<=\bdr)|(?<=\bmr)|(?<=\bms)|(?<=\bmrs))\.\s(?=\w)"
+"""A dot inside a value: `D.C.`, `12 Baker St. London`."""
+_REST = (
+    r"(?P<value>[^,;:.!?()\"\n]{1,80}(?:(?:(?:[.,:]|, (?=\d{4}\b))\d|"
+    rf"{_DOT}"
+    r")[^,;:.!?()\"\n]{0,40}){0,4})"
+)
 _I_AM = r"\b(?:i am|i[’']m|im)"  # noqa: RUF001
 _TOPIC = r"(?P<topic>[a-z][a-z'-]{1,20}(?: [a-z][a-z'-]{1,20}){0,2}?)"
+_PLACE = r"(?P<value>[A-Z][\w'-]{1,30}(?:,? [A-Z][\w'-]{1,30}){0,3})"
 _NAME = r"(?P<value>[A-Z][\w'-]{1,30}(?: [A-Z][\w'-]{1,30}){0,2})"
 
 
@@ -40,6 +47,7 @@ _NAMED = (
 )
 _FIXED: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("home", _said(rf"\bi (?:currently |now )?live in {_REST}")),
+    ("home", re.compile(rf"\b(?:I|we)(?: have|'ve)?(?: just| recently)? moved to {_PLACE}")),
     ("employer", _said(rf"\bi (?:currently |now )?work (?:at|for) {_REST}")),
     ("job", _said(rf"\bi (?:currently |now )?work as (?:an? )?{_REST}")),
     ("diet", _said(rf"{_I_AM} (?:an? )?(?P<value>vegan|vegetarian|pescatarian|lactose intolerant|gluten[- ]free)\b")),
@@ -50,7 +58,7 @@ _BY_HEAD: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("allergy", _said(rf"{_I_AM} (?:also |severely |really )?allergic to {_REST}")),
 )
 _TOPICAL = (
-    _said(rf"\b(?:my|our) {_TOPIC} (?:is|are) (?:now |actually |still )?{_REST}"),
+    _said(rf"\b(?:my|our) {_TOPIC} (?:is|are) (?:now |actually |still )?(?:called |named )?{_REST}"),
     _said(
         rf"\b(?:my|our|the) {_TOPIC} (?:has |have |is |was |got )?(?:now |just |been ){{0,2}}"
         rf"(?:changed|moved|switched|updated|increased|raised|reduced|lowered|pushed(?: back)?) to {_REST}"
@@ -69,10 +77,11 @@ _HOLLOW_TOPICS = lexicon(
     " impression answer only main last next"
 )
 _GOES_ON = re.compile(
-    r"\s(?:and|but|so|because|which|who|since)\s(?=(?:i|i[’'][a-z]+|my|we|our|it|that|the|is|was|not|please|can)\b)",  # noqa: RUF001
+    r"\s(?:and|but|so|because|which|who|since|with)\s(?=(?:i|i[’'][a-z]+|my|we|our|it|that|the|is|was|not|please|can)\b)",  # noqa: RUF001
     re.IGNORECASE,
 )
 """Where a value ends because another clause begins."""
+_TRAILS_OFF = re.compile(r"\s(?:now|right now|at the moment|these days|actually|instead|please)\Z", re.IGNORECASE)
 _POINTING = re.compile(r"\s*(?:it|this|that|them|those|these|there|here|what|when|where|how)\b", re.IGNORECASE)
 _UNDONE = re.compile(
     r"\b(?:declin\w+|reject\w*|cancel\w*|miss(?:ed|ing)|skip\w*|avoid\w*|refus\w+|turned down|used to|originally"
@@ -92,11 +101,14 @@ _WEAK_NOUNS = lexicon(
     "the and for you that this with from have has want need would like can could will get make it's there here them"
     " they out not but are was one some any about just please maybe than then what when where how let know looking"
     " going monday tuesday wednesday thursday friday saturday sunday people sometime"
+    " january february march april june july august september october november december tomorrow today tonight meant"
+    " yeah yes okay sure thanks please find search also sorry actually instead it'll i'll been around morning evening"
 )
 _OWN_NOUNS: dict[SpanType, frozenset[str]] = {
     "date": lexicon("deadline birthday anniversary"),
     "money": lexicon("budget salary rent price limit total income fee deposit discount loan"),
 }
+_HEAD = re.compile(r"(?<![\w@.:/'-])[a-z]{4,20}(?![\w@.:/'-])", re.IGNORECASE)
 _COUNT_CUE = re.compile(
     r"\b(?:need|want|like|book|reserve|order|buy|get|find|have|stay|staying|for|bring|invite|inviting|with|be|are)"
     r"\s(?:me |us |about |exactly |only |a total of )?$",
@@ -163,7 +175,7 @@ def _find_patterns(sentence: str) -> Iterator[Statement]:
 
 
 def _statement(key: str, match: re.Match[str]) -> Statement:
-    value = _GOES_ON.split(match["value"], maxsplit=1)[0].strip()
+    value = _TRAILS_OFF.sub("", _GOES_ON.split(match["value"], maxsplit=1)[0].strip())
     return Statement(key, value, match.start(), match.start("value") + len(value))
 
 
@@ -187,7 +199,8 @@ def _is_lasting(topic: str, value: str) -> bool:
 def _typed(sentence: str, span: Span) -> Iterator[Statement]:
     key = _label(sentence, span)
     if key:
-        yield Statement(key, span.text, span.start, span.end, span.kind)
+        start = bound_start(sentence, span)
+        yield Statement(key, sentence[start : span.end], start, span.end, span.kind)
 
 
 def _label(sentence: str, span: Span) -> str:
@@ -196,13 +209,21 @@ def _label(sentence: str, span: Span) -> str:
         noun = span.text.split()[-1].lower()
         own = _COUNT_CUE.search(sentence, max(span.start - 40, 0), span.start)
         return "" if noun in _VAGUE_COUNTS or own is None else noun
-    if span.kind in {"email", "url", "phone"}:
+    if span.kind in {"email", "phone"}:
         return str(span.kind)
     after = _NOUN_AFTER.match(sentence, span.end) if span.kind == "money" else None
     if after is not None:
         return after[1].lower()
     before = _NOUN_BEFORE.search(sentence, max(span.start - 60, 0), span.start)
     if before is None or before["noun"].lower() in _WEAK_NOUNS:
-        return str(span.kind)
+        return f"{_head(sentence, span)} {span.kind}".strip()
     noun = before["noun"].lower()
     return noun if noun in _OWN_NOUNS.get(span.kind, ()) else f"{noun} {span.kind}"
+
+
+def _head(sentence: str, span: Span) -> str:
+    """Find the word nearest to a span that tells what it is for: a bare type would replace another of its type."""
+    found = [match for match in _HEAD.finditer(sentence) if match.group().lower() not in _WEAK_NOUNS | _VAGUE_COUNTS]
+    outside = [match for match in found if match.end() <= span.start or match.start() >= span.end]
+    nearest = min(outside, key=lambda match: max(span.start - match.end(), match.start() - span.end), default=None)
+    return nearest.group().lower() if nearest is not None else ""

@@ -16,6 +16,8 @@ _REFUSAL = re.compile(
 _LABEL = re.compile(r"^\[\d+\] [a-z]+: ")
 _MARK = re.compile(r"\d[\w.,:/-]*\w|\d|(?<=\w )[A-Z][\w'-]*\w|(?<=, )[A-Z][\w'-]*\w")
 
+COMPACT_SHARE = 0.5
+"""Share of the used cap that a summary may always be compacted to; a longer one may lose what it must for that."""
 SHRUNK = 0.75
 """A summary below this share of the old one's tokens has been compacted."""
 KEPT = 0.5

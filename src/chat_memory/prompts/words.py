@@ -7,20 +7,24 @@ from typing import NamedTuple
 _MARKS = "".join(chr(point) for point in range(0x300, 0x3100) if unicodedata.category(chr(point))[0] == "M")
 _LETTER = rf"[\w{_MARKS}]"
 _WORD = re.compile(
-    r"(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]']"
+    r"(?i:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]']"
     r"|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"
     rf"|(?<!\w)[-+]?\.?\d{_LETTER}*(?:[.,:/-]\d{_LETTER}*)*"  # 1,200  -5  10:30  2024-03-15  555-0100: one word each
     rf"|{_LETTER}+(?:[-.]\d{_LETTER}*|'{_LETTER}+)*"  # don't, covid-19, gpt-4.1
     r"|[$€£¥₹₩%]|(?<!\w)-(?=[$€£¥₹₩])"
 )
 _THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
-_INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
+_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
 _CJK = re.compile("[\u3005-\u3007\u3040-\u30fa\u30fc-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _ALIKE = str.maketrans(
-    dict.fromkeys("\u2018\u2019\u201b\u02bc\u00b4", "'")
+    dict.fromkeys("\u2018\u2019\u201b\u02b9\u02bc\u00b4\u2032", "'")
     | dict.fromkeys("\u201c\u201d\u201e\u201f«»", '"')
     | dict.fromkeys("\u2010\u2011\u2012\u2212", "-")
 )
+_TICK = re.compile(r"(?<=[^\W\d_])`(?=[^\W\d_])")
+_NUMBER_DASH = re.compile("(?:(?<=\\d)|(?<!\\w))[\u2013\u2014\ufe63](?=[\\d$€£])")
+_RAISED = re.compile("(?<=\\d)(?=[\u00b9\u00b2\u00b3\u2070-\u2089\u00bc-\u00be\u2150-\u215e])")
+_SPACED_CJK = re.compile(f" ?({_CJK.pattern}) ?")
 _KEY_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\W_]+")
 
 
@@ -42,27 +46,38 @@ POLAR_WORDS = lexicon(
 
 
 class Word(NamedTuple):
-    """One word in compared form, and where it stands in the plain text."""
+    """One word in compared form, and where it stands in the surface text."""
 
     text: str
     start: int
     end: int
 
 
-def plain(text: str) -> str:
-    """Give text the one form it is compared in; CJK characters stand apart, each a word of its own."""
+def surface(text: str) -> str:
+    """Give text the form it is split and stored in: one Unicode form, one apostrophe, nothing invisible.
+
+    CJK characters stand apart, each a word of its own; `original` puts them together again.
+    """
+    text = _TICK.sub("'", text) if "`" in text else text
     if text.isascii():
-        return text.lower()
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return _CJK.sub(r" \g<0> ", _INVISIBLE.sub("", folded.translate(_ALIKE)))
+        return text
+    # Before the compatible form: it would turn an acute accent into a space, and 5 squared into 52.
+    text = _RAISED.sub("^", _NUMBER_DASH.sub("-", text.translate(_ALIKE)))
+    text = unicodedata.normalize("NFKC", text).translate(_ALIKE)
+    return _CJK.sub(r" \g<0> ", _INVISIBLE.sub("", text))
+
+
+def original(text: str) -> str:
+    """Write a stretch of surface text as it is read: CJK characters without the spaces between them."""
+    return text if text.isascii() else _SPACED_CJK.sub(r"\1", text)
 
 
 def split_words(text: str) -> list[Word]:
-    """Split plain text into words, with `'s` apart and thousands written without commas."""
+    """Split surface text into words, with `'s` apart and thousands written without commas."""
     found: list[Word] = []
     for match in _WORD.finditer(text):
         start, end = match.span()
-        word = match.group()
+        word = _fold(match.group())
         if word.endswith("'s") and len(word) > len("'s"):
             found.append(Word(word[:-2], start, end - 2))
             found.append(Word("'s", end - 2, end))
@@ -71,9 +86,16 @@ def split_words(text: str) -> list[Word]:
     return found
 
 
+def _fold(word: str) -> str:
+    """Fold the case of a word; a Turkish capital I leaves no dot behind."""
+    if word.isascii():
+        return word.lower()
+    return unicodedata.normalize("NFKC", word.casefold()).replace("i\u0307", "i")
+
+
 def words(text: str) -> list[str]:
     """Read text as the list of words it is compared by."""
-    return [word.text for word in split_words(plain(text))]
+    return [word.text for word in split_words(surface(text))]
 
 
 def content_words(text: str) -> list[str]:

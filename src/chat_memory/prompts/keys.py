@@ -1,0 +1,133 @@
+"""What a key may say: a label that its quote or a common attribute bears out, never a claim of its own."""
+
+import re
+from collections.abc import Sequence
+
+from chat_memory.models import Fact
+from chat_memory.prompts.scopes import NEGATIONS
+from chat_memory.prompts.spans import SpanType, kind_of
+from chat_memory.prompts.words import POLAR_WORDS, content_words, key_terms, key_words, lexicon, words
+
+_LABEL_WORDS = 5
+"""A key of more content words is a sentence, not a label."""
+_STEM = 5
+"""So many first letters make two words the same one: `prefers`, `preference`."""
+_AUXILIARIES = lexicon("is are was were has have had can may must should will does did wants")
+_APPROVALS = lexicon(
+    "allowed approved authorized authorised verified confirmed agreed consented accepted granted permitted paid signed"
+)
+"""In a key these make a claim of their own, whatever the value: `refund_approved`; auxiliaries do too: `is_admin`."""
+_DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|today|tonight|noon|midnight|"
+_MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)[a-z]*"
+_COUNTED = r"\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundred"
+_Attribute = tuple[frozenset[str], re.Pattern[str]]
+_ATTRIBUTES: tuple[_Attribute, ...] = tuple(
+    (lexicon(labels), re.compile(rf"(?:^|\s)(?:{cue})"))
+    for labels, cue in (
+        ("name nickname first last full", r"(?:call|named|i am |i'm )"),
+        ("home city town residence hometown", r"(?:li(?:ve|ves|ved|ving) |based |resid|moved |my home)"),
+        ("employer company workplace", r"(?:work|employ|job\b)"),
+        ("job occupation profession role", r"(?:work\w* as |i am |i'm |job\b)"),
+        ("diet dietary", r"(?:i am |i'm |eat )"),
+        ("age", r"(?:\d+ years |i am \d|i'm \d|turn)"),
+        ("language", r"(?:speak|answer|in )"),
+        ("preference preferred prefers favourite favorite", r"(?:prefer|favo)"),
+        ("email mail address", r"\S+@\S"),
+        ("url link website address", r"(?:https?://|www\.)"),
+        ("phone mobile number", r"\S*\d{3}"),
+        ("budget price cost money amount total", rf"(?:[$€£¥₹₩]|{_COUNTED})"),
+        ("date deadline due day", rf"(?:\S*\d|{_DAY}{_MONTH})"),
+        ("time", rf"(?:\S*\d|{_DAY}{_MONTH})"),
+        ("people guests count party size number", rf"(?:{_COUNTED})"),
+    )
+)
+"""Labels a quote need not say, and what it must have instead."""
+_VERBAL = 8
+"""So many attributes show by a verb, the others by the type of their value."""
+_SIGNS = re.compile(r"[^\w\s'’./()&+#-]")  # noqa: RUF001
+_KIN = lexicon(
+    "mother father mom mum dad sister brother wife husband son daughter friend boss colleague neighbour dog cat"
+    " neighbor partner girlfriend boyfriend"
+    " kid child children cousin uncle aunt grandmother grandfather manager roommate client"
+)
+CORRECTIONS = lexicon(
+    "actually change changed correct correction instead make mean meant moved no not now rather sorry updated"
+    " update wrong"
+)
+"""What says that a new value takes the place of an old one."""
+_KIND: dict[SpanType | None, SpanType] = {"count": "number"}
+_OTHERS = lexicon("his her their your its")
+_CONTRACTED = lexicon("it that what here there let who how where when this")
+
+
+def key_objection(key: str, value: str, spoken: Sequence[str], held: Sequence[str], *, given: bool) -> str:
+    """Say why a quote does not bear out a key; `held` is the clause of the value, `given` a key of a known fact."""
+    label = key_words(key)
+    claims = _claims(key, label, value)
+    smuggled = [word for word in claims if word not in spoken and word not in _AUXILIARIES]
+    smuggled = smuggled or ([] if given else _foreign(label, spoken, _ATTRIBUTES))
+    if smuggled or not label or _SIGNS.search(key):
+        return f"the key claims what the quote lacks: {', '.join(smuggled) or key}"
+    owner = _owner([*label, *words(value)], held)
+    return f"the quote speaks of {owner}" if owner else ""
+
+
+def speaks_of(key: str, spoken: Sequence[str]) -> bool:
+    """Tell whether words name a key's attribute: by its own words, or by a verb such as `live` for a home."""
+    label = key_words(key)
+    return bool(label) and not _foreign(label, spoken, _ATTRIBUTES[:_VERBAL])
+
+
+def corrects(known: Fact, value: str, spoken: Sequence[str]) -> bool:
+    """Tell whether words give a known fact a new value: they say the old one, or correct it by its type."""
+    told = content_words(known.value)
+    kinds = {_KIND.get(kind, kind) for kind in (kind_of(known.value), kind_of(value))}
+    typed = len(kinds) == 1 and None not in kinds and not CORRECTIONS.isdisjoint(spoken)
+    return typed or (told != [] and all(word in spoken for word in told))
+
+
+def renames(known: Fact, spoken: Sequence[str]) -> bool:
+    """Tell whether words take a known fact out for one of another key: they speak of it, and say it has changed."""
+    told = content_words(known.value)
+    about = speaks_of(known.key, spoken) or (told != [] and all(word in spoken for word in told))
+    return about and not CORRECTIONS.isdisjoint(spoken)
+
+
+def _claims(key: str, label: Sequence[str], value: str) -> list[str]:
+    """List the words of a key that its quote must have as they are: numbers, negations, and all words of a claim."""
+    empty = all(word in POLAR_WORDS for word in content_words(value))
+    whole = empty or len(label) > _LABEL_WORDS or not (_AUXILIARIES | _APPROVALS).isdisjoint(key_terms(key))
+    return [word for word in label if whole or word in NEGATIONS or any(sign.isdigit() for sign in word)]
+
+
+def _foreign(label: Sequence[str], spoken: Sequence[str], attributes: Sequence[_Attribute]) -> list[str]:
+    """Name the words of a label that neither its quote says nor an attribute the quote shows stands for."""
+    stems = {_stem(word) for word in spoken}
+    joined = " ".join(spoken)
+    shown = [labels for labels, cue in attributes if cue.search(joined)]
+    return [
+        word
+        for word in label
+        if word != "s" and _stem(word) not in stems and not any(word in labels for labels in shown)
+    ]
+
+
+def _stem(word: str) -> str:
+    return word.rstrip("s")[:_STEM]
+
+
+def _owner(label: Sequence[str], spoken: Sequence[str]) -> str:
+    """Name whose attribute a quote tells when its label leaves that out: `my mother's name is Eva`."""
+    for place, word in enumerate(spoken):
+        following = spoken[place + 1] if place + 1 < len(spoken) else ""
+        before = spoken[place - 1] if place else ""
+        owns = following == "'s" and word not in _CONTRACTED
+        kin = word in _KIN and before in {"my", "our"} and (place < 2 or spoken[place - 2] not in _BESIDE)  # noqa: PLR2004
+        others = word in _OTHERS and following in label
+        if (owns or kin or others) and word not in label:
+            return word
+    return ""
+
+
+_BESIDE = lexicon("with and for to from by")
+"""Before `my wife` these leave the rest of the sentence the user's own: `I live in Rome with my wife`."""

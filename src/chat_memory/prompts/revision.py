@@ -1,0 +1,247 @@
+"""A version in the making: where each proposal goes by what it proved, and the list of what changed (rules 3 to 5)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from chat_memory.models import Change, Fact, Memory, ProposedFact, Refused, Replaced
+from chat_memory.prompts.keys import renames
+from chat_memory.prompts.proof import Evidence, Verdict
+from chat_memory.prompts.summaries import fit_lines, name_left
+from chat_memory.prompts.tokens import count_facts, count_tokens
+from chat_memory.prompts.words import key_words, words
+
+SUMMARY_SHARE = 0.7
+"""Most of the used cap a summary may take, so that a long one cannot push out every assumption."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The memory a delta leads to, and what changed on the way."""
+
+    memory: Memory
+    change: Change
+
+
+def _by_id(facts: Iterable[Fact]) -> dict[str, Fact]:
+    return {fact.id: fact for fact in facts}
+
+
+def _same_value(one: str, other: str) -> bool:
+    return one == other or (words(one) == words(other) != [])
+
+
+@dataclass(slots=True)
+class Revision:
+    """A version in the making: the facts so far, and the list of what changed."""
+
+    version: int
+    limit: int
+    confirmed: dict[str, Fact]
+    inferred: dict[str, Fact]
+    added: list[Fact] = field(default_factory=list[Fact])
+    renewed: dict[str, Fact] = field(default_factory=dict[str, Fact])
+    replaced: list[Replaced] = field(default_factory=list[Replaced])
+    refused: list[Refused] = field(default_factory=list[Refused])
+    evicted: list[Fact] = field(default_factory=list[Fact])
+    labels: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    costs: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+    numbered: int = 0
+
+    @classmethod
+    def of(cls, memory: Memory, version: int, limit: int) -> Self:
+        """Start from a memory; `limit` is what all of the next one may cost, tokens."""
+        return cls(version, limit, _by_id(memory.user_confirmed), _by_id(memory.llm_inferred))
+
+    def settle(self, proposal: ProposedFact, evidence: Evidence) -> None:
+        """Give one proposal the place its evidence earns."""
+        if proposal.op == "retract":
+            self._retract(proposal, evidence)
+            return
+        known = next((fact for fact in self.confirmed.values() if self._same_key(fact.key, proposal.key)), None)
+        verdict = evidence.weigh(proposal, known)
+        if verdict.field == "":
+            self._refuse(proposal, verdict.reason, dropped=True)
+        elif verdict.field == "user_confirmed":
+            self._confirm(proposal, verdict)
+        else:
+            self._infer(proposal, verdict)
+
+    def refuse_rest(self, rest: Sequence[ProposedFact], reason: str) -> None:
+        """Name the first of the proposals nobody judges, and count them."""
+        if rest:
+            self._refuse(rest[0], f"{reason}: {len(rest)} were not read, this one first", dropped=True)
+
+    def texts(self) -> list[str]:
+        """List the keys and values of all facts."""
+        facts = [*self.confirmed.values(), *self.inferred.values()]
+        return [text for fact in facts for text in (fact.key, fact.value)]
+
+    def summary_room(self) -> int:
+        """Count the tokens a summary may take beside the confirmed facts."""
+        return min(self.limit - self._count(self.confirmed.values()), int(self.limit * SUMMARY_SHARE))
+
+    def close(self, old_summary: str, summary: str) -> Admitted:
+        """Fit the cap (rule 5): confirmed facts stay, the summary keeps its share, assumptions go oldest first."""
+        kept, trimmed = fit_lines(summary, self.summary_room())
+        self._evict(self.limit - self._count(self.confirmed.values()) - count_tokens(kept))
+        memory = Memory(
+            user_confirmed=tuple(self.confirmed.values()),
+            llm_inferred=tuple(self.inferred.values()),
+            general_summary=kept,
+        )
+        change = Change(
+            added=tuple(self.added),
+            confirmed=tuple(self.renewed.values()),
+            replaced=tuple(self.replaced),
+            refused=tuple(self.refused),
+            evicted=tuple(self.evicted),
+            left_summary=name_left(old_summary, [kept, *self.texts()], trimmed),
+        )
+        return Admitted(memory, change)
+
+    def _evict(self, room: int) -> None:
+        """Let assumptions go, oldest first, until the others fit."""
+        used = self._count(self.inferred.values())
+        for fact in sorted(self.inferred.values(), key=lambda fact: (fact.last_version, fact.first_version)):
+            if used <= room:
+                return
+            used -= self._count([fact])
+            self.evicted.append(self.inferred.pop(fact.id))
+
+    def _confirm(self, proposal: ProposedFact, verdict: Verdict) -> None:
+        """Admit what the user stated: renew the fact that says so already, or replace what it contradicts."""
+        proposal = proposal.model_copy(update={"value": verdict.value, "quote": verdict.quote})
+        rivals = self._rivals(proposal, [*self.confirmed.values(), *self.inferred.values()])
+        self._note_orphan(proposal, rivals)
+        same = next((fact for fact in rivals if self._says_same(fact, proposal)), None)
+        if same is not None and same.id in self.confirmed:
+            self._renew(self.confirmed, same)
+            return
+        later = next((fact for fact in rivals if fact.id in self.confirmed and _is_newer(fact, proposal)), None)
+        if later is not None:
+            self._refuse(proposal, f"the user said otherwise later, in turn {later.source_seq}", dropped=True)
+            return
+        new = self._fact(proposal, verdict) if same is None else _promoted(same, proposal, self.version)
+        gone = [fact for fact in rivals if fact is not same]
+        after = [fact for fact in self.confirmed.values() if fact not in gone]
+        if self._count([*after, new]) > self.limit:
+            self._refuse(proposal, "no room", dropped=True)
+            return
+        if same is not None:
+            del self.inferred[same.id]
+            self.renewed[new.id] = new
+        self._place(self.confirmed, new, gone, added=same is None)
+
+    def _infer(self, proposal: ProposedFact, verdict: Verdict) -> None:
+        """Admit an assumption; it may replace assumptions, never a confirmed fact."""
+        if any(self._says_same(fact, proposal) for fact in self.confirmed.values()):
+            self._refuse(proposal, verdict.reason or "already confirmed", dropped=True)
+            return
+        rivals = self._rivals(proposal, list(self.inferred.values()))
+        if verdict.reason and any(not self._says_same(fact, proposal) for fact in rivals):
+            self._refuse(proposal, verdict.reason, dropped=True)
+            return
+        protected = proposal.replaces in self.confirmed
+        if protected or verdict.reason:
+            self._refuse(proposal, verdict.reason or "only the user's own words replace a confirmed fact")
+        else:
+            self._note_orphan(proposal, rivals)
+        same = next((fact for fact in rivals if self._says_same(fact, proposal)), None)
+        if same is not None:
+            self._renew(self.inferred, same)
+        else:
+            self._place(self.inferred, self._fact(proposal, verdict), rivals, added=True)
+
+    def _retract(self, proposal: ProposedFact, evidence: Evidence) -> None:
+        """Remove a fact; a confirmed one only by the user's own words about it."""
+        holder = self.confirmed if proposal.replaces in self.confirmed else self.inferred
+        old = holder.get(proposal.replaces)
+        if old is None:
+            self._refuse(proposal, "there is no such fact", dropped=True)
+            return
+        reason = evidence.weigh_retraction(proposal, old, confirmed=holder is self.confirmed)
+        if reason:
+            self._refuse(proposal, reason, dropped=True)
+            return
+        del holder[old.id]
+        self.replaced.append(Replaced(old=old, new=None))
+
+    def _rivals(self, proposal: ProposedFact, facts: Sequence[Fact]) -> list[Fact]:
+        """Find the facts a proposal is about: those of its key, and the one it names if it speaks of that one."""
+        rivals = [fact for fact in facts if self._same_key(fact.key, proposal.key)]
+        named = next((fact for fact in facts if fact.id == proposal.replaces), None)
+        if named is None or named in rivals:
+            return rivals
+        taken = any(fact.id in self.confirmed for fact in rivals)
+        if named.id in self.inferred or (not taken and renames(named, words(proposal.quote))):
+            rivals.append(named)
+        return rivals
+
+    def _same_key(self, one: str, other: str) -> bool:
+        return one == other or (self._label(one) == self._label(other) != [])
+
+    def _says_same(self, fact: Fact, proposal: ProposedFact) -> bool:
+        return self._same_key(fact.key, proposal.key) and _same_value(fact.value, proposal.value)
+
+    def _label(self, key: str) -> list[str]:
+        """Read a key as words, once: each proposal is compared with every fact."""
+        if key not in self.labels:
+            self.labels[key] = key_words(key)
+        return self.labels[key]
+
+    def _count(self, facts: Iterable[Fact]) -> int:
+        """Count the tokens of facts, each once however often they are asked for."""
+        return sum(self._cost(fact) for fact in facts)
+
+    def _cost(self, fact: Fact) -> int:
+        told = fact.key, fact.value
+        if told not in self.costs:
+            self.costs[told] = count_facts([fact])
+        return self.costs[told]
+
+    def _note_orphan(self, proposal: ProposedFact, rivals: Sequence[Fact]) -> None:
+        if proposal.op != "add" and not rivals:
+            self.refused.append(Refused(proposal=proposal, reason="it names no fact it speaks of", outcome="added"))
+
+    def _place(self, holder: dict[str, Fact], new: Fact, gone: Sequence[Fact], *, added: bool) -> None:
+        for old in gone:
+            self.confirmed.pop(old.id, None)
+            self.inferred.pop(old.id, None)
+            self.replaced.append(Replaced(old=old, new=new))
+        if added and not gone:
+            self.added.append(new)
+        holder[new.id] = new
+
+    def _renew(self, holder: dict[str, Fact], fact: Fact) -> None:
+        if fact.last_version < self.version:
+            holder[fact.id] = self.renewed[fact.id] = fact.model_copy(update={"last_version": self.version})
+
+    def _refuse(self, proposal: ProposedFact, reason: str, *, dropped: bool = False) -> None:
+        self.refused.append(Refused(proposal=proposal, reason=reason, outcome="dropped" if dropped else "demoted"))
+
+    def _fact(self, proposal: ProposedFact, verdict: Verdict) -> Fact:
+        """Make a fact with an id no version had: the version being written, and a number within it."""
+        taken = self.confirmed.keys() | self.inferred.keys()
+        self.numbered += 1
+        while f"f{self.version}.{self.numbered}" in taken:
+            self.numbered += 1
+        return Fact(
+            id=f"f{self.version}.{self.numbered}",
+            key=proposal.key.strip(),
+            value=proposal.value.strip(),
+            basis=verdict.basis,
+            source_seq=proposal.source_seq,
+            quote=proposal.quote.strip(),
+            first_version=self.version,
+            last_version=self.version,
+        )
+
+
+def _is_newer(fact: Fact, proposal: ProposedFact) -> bool:
+    return fact.source_seq > proposal.source_seq
+
+
+def _promoted(fact: Fact, proposal: ProposedFact, version: int) -> Fact:
+    proven = proposal.model_dump(include={"key", "value", "basis", "quote", "source_seq"})
+    return fact.model_copy(update=proven | {"key": proposal.key.strip(), "last_version": version})
