@@ -1,10 +1,12 @@
 """The summarizer that needs no model, key or network: coverage for the summary, proven statements for the facts."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from chat_memory.models import Delta, Turn
 from chat_memory.prompts.assumptions import find_assumptions
 from chat_memory.prompts.coverage import choose_lines
+from chat_memory.prompts.pacing import run_paced
 from chat_memory.prompts.sentences import Line, parse_lines, split_sentences, write_lines
 from chat_memory.prompts.summaries import COMPACT_SHARE
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
@@ -25,6 +27,10 @@ class Extractive:
 
     async def fold(self, request: FoldRequest) -> Proposal:
         """Propose the lines that cover most, what the user stated outright, and what the assistant assumed."""
+        characters = sum(len(turn.content) for turn in request.turns)
+        return await run_paced(partial(self._propose, request), characters)
+
+    def _propose(self, request: FoldRequest) -> Proposal:
         room = int(request.memory_tokens * CAP_SHARE * FACTS_SHARE)
         lines = parse_lines(request.memory.general_summary)
         facts = [

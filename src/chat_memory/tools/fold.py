@@ -8,11 +8,11 @@ from datetime import timedelta
 from functools import partial
 
 import anyio
-import anyio.to_thread
 
 from chat_memory.errors import ChatMemoryError, DatabaseUnreachableError, FoldError, LostLeaseError
 from chat_memory.models import Delta, Draft, Memory, Turn
 from chat_memory.prompts.gate import Admitted, admit
+from chat_memory.prompts.pacing import run_paced
 from chat_memory.prompts.summarizer import FoldRequest
 from chat_memory.prompts.tokens import count_memory
 from chat_memory.storage import bell, chat_metadata, chat_work, memory_versions, turns
@@ -25,8 +25,6 @@ from chat_memory.tools.toolbox import Toolbox
 
 LONGEST_BACKOFF_SECONDS = 300.0
 """A failing chat is tried at least this often until its attempts are used up."""
-THREAD_CHARACTERS = 16_384
-"""From this much cited text on the gate runs in a thread: every other chat of the process goes on meanwhile."""
 GIVE_UP_SECONDS = 5.0
 """How long giving a lease back may take at shutdown; it expires by itself anyway."""
 
@@ -130,9 +128,7 @@ async def _admit(box: Toolbox, session: Session, claim: Claim, stored: StoredMem
     cited = await _read_cited(session, claim, stored.memory, draft)
     version, cap = stored.version + 1, box.settings.memory_tokens
     decide = partial(admit, stored.memory, draft.delta, cited, version=version, memory_tokens=cap)
-    if sum(len(turn.content) for turn in cited.values()) < THREAD_CHARACTERS:
-        return decide()
-    return await anyio.to_thread.run_sync(decide)
+    return await run_paced(decide, sum(len(turn.content) for turn in cited.values()))
 
 
 async def _write(box: Toolbox, claim: Claim, draft: Draft) -> int:
