@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import anyio
 import asyncpg
 import pytest
 
@@ -54,7 +55,7 @@ async def template(server_url: str) -> AsyncIterator[str]:
     async with open_database(with_database(server_url, name), pool_size=1) as db:
         await migrate(db)
     yield name
-    await run_on(server_url, f"drop database {name}")
+    await drop(server_url, name)
 
 
 @pytest.fixture
@@ -63,7 +64,19 @@ async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
     name = f"chat_memory_test_{os.getpid()}_{next(NUMBERS)}"
     await run_on(server_url, f"create database {name} template {template}")
     yield with_database(server_url, name)
-    await run_on(server_url, f"drop database {name} with (force)")
+    await drop(server_url, name)
+
+
+async def drop(url: str, name: str) -> None:
+    """Drop a database and whoever is in it; an autovacuum worker, which only a superuser may end, is waited for."""
+    for _ in range(100):
+        try:
+            await run_on(url, f"drop database {name} with (force)")
+        except asyncpg.InsufficientPrivilegeError:
+            await anyio.sleep(0.1)
+        else:
+            return
+    raise AssertionError(name)
 
 
 async def run_on(url: str, statement: str) -> None:

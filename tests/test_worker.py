@@ -153,7 +153,7 @@ async def test_workers_share_the_work_without_folding_anything_twice(box: Toolbo
 
 
 async def test_a_worker_outlives_a_database_that_went_away(box: Toolbox, db: Database) -> None:
-    """Without the except in the claim round the first broken connection would end the worker."""
+    """Connections broken between two rounds are replaced; the next write is folded as if nothing had been."""
     quick = replace(box, settings=Settings(poll_seconds=0.05))
     async with anyio.create_task_group() as group:
         group.start_soon(Worker(quick).run)

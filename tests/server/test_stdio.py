@@ -204,11 +204,14 @@ async def test_a_bad_line_before_the_first_request_decides_nothing(environment: 
 
 
 async def test_a_line_longer_than_any_call_is_refused(environment: dict[str, str]) -> None:
+    """Without LINE_BYTES this `ping` would be answered, and any line be kept in memory whole."""
     async with start_raw(environment) as raw:
         await raw.initialize()
+        assert raw.process.stdin is not None
+        await raw.process.stdin.send(b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":{"long":"')
         for _ in range(17):
-            await raw.process.stdin.send(b"x" * 1024 * 1024)  # type: ignore[union-attr]
-        await raw.send(b"")
+            await raw.process.stdin.send(b"x" * 1024 * 1024)
+        await raw.send(b'"}}}')
         assert (await raw.receive())["error"]["code"] == PARSE_ERROR
         assert "result" in await raw.call_tool(2, "get_memory", chat_id="a")
 

@@ -56,7 +56,7 @@ async def test_an_expired_lease_gives_the_chat_back(db: Database) -> None:
 
 
 async def test_workers_that_claim_at_once_never_share_a_chat(db: Database) -> None:
-    """Without `skip locked` they would queue, without the lock they would share."""
+    """Without `for update` they would share."""
     for number in range(40):
         await append(db, f"chat {number}", "hello")
     async with db.session() as session:

@@ -8,7 +8,7 @@ import pytest
 from chat_memory.errors import NewerSchemaError
 from chat_memory.storage.database import Database, open_database
 from chat_memory.storage.migrations import Migration, list_migrations, migrate, read_schema_number
-from tests.conftest import run_on, with_database
+from tests.conftest import drop, run_on, with_database
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ async def empty_url(server_url: str, template: str) -> AsyncIterator[str]:
     name = f"{template}_empty"
     await run_on(server_url, f"create database {name}")
     yield with_database(server_url, name)
-    await run_on(server_url, f"drop database {name} with (force)")
+    await drop(server_url, name)
 
 
 def test_migrations_are_numbered_without_gaps() -> None:

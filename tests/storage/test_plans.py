@@ -9,7 +9,7 @@ import pytest
 from chat_memory.storage.database import Database, Session, open_database
 from chat_memory.storage.queries import load_queries
 from tests.chats import LEASE, key_of
-from tests.conftest import run_on, with_database
+from tests.conftest import drop, run_on, with_database
 
 ZERO = timedelta()
 KEY = tuple(key_of("explained"))
@@ -75,7 +75,7 @@ async def explained(server_url: str, template: str) -> dict[str, str]:
             await session.connection.execute("analyze")
             return {name: await explain(session, name) for name in HOT}
     finally:
-        await run_on(server_url, f"drop database {name}")
+        await drop(server_url, name)
 
 
 async def explain(session: Session, name: str) -> str:

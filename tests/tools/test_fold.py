@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from chat_memory.errors import FoldError, LostLeaseError, RejectedDeltaError
-from chat_memory.models import Delta, Draft, Fact, Memory
+from chat_memory.models import Delta, Draft, Fact
 from chat_memory.prompts.summarizer import Summarizer
 from chat_memory.settings import Settings
 from chat_memory.storage import chat_metadata, chat_work, lives, memory_versions
@@ -85,7 +85,7 @@ async def test_an_empty_delta_is_a_success(box: Toolbox, db: Database) -> None:
 
 
 async def test_a_zombies_fold_is_dropped_and_the_living_ones_stands(box: Toolbox, db: Database) -> None:
-    """Without hold_lease as the first statement of the write both would count the same turns."""
+    """Without the token in store_draft and in the fence of the write both would count the same turns."""
     await append(db, "a", "one")
     slow = Slow()
     zombie = await claim_one(db, "a")
@@ -117,15 +117,16 @@ async def test_a_lease_lost_while_the_model_works_stops_the_work(box: Toolbox, d
 async def test_a_slow_model_keeps_its_lease(box: Toolbox, db: Database) -> None:
     """Renewed at a third: without it the chat would be claimed again under the model's hands."""
     slow = Slow()
-    quick = with_summarizer(box, slow, lease_seconds=0.3)
+    lease = timedelta(seconds=0.9)
+    quick = with_summarizer(box, slow, lease_seconds=lease.total_seconds())
     await append(db, "a", "one")
     async with db.session() as session:
-        claim = await chat_work.claim_chat(session, key_of("a"), timedelta(seconds=0.3), uuid4())
+        claim = await chat_work.claim_chat(session, key_of("a"), lease, uuid4())
     assert claim is not None
     async with anyio.create_task_group() as group:
         group.start_soon(fold, quick, claim)
         await slow.started.wait()
-        await anyio.sleep(0.9)
+        await anyio.sleep(2 * lease.total_seconds())
         assert await claim_due(db, key_of("a")) == []
         slow.may_answer.set()
     assert await cursor_of(db, "a") == Cursor(1, 1)
@@ -160,8 +161,8 @@ async def test_a_crash_after_the_answer_never_pays_the_model_again(box: Toolbox,
     assert (version.summarizer, version.memory.general_summary) == ("paid", "From the draft.")
 
 
-async def test_an_answer_is_kept_before_it_is_written(box: Toolbox, db: Database, database_url: str) -> None:
-    """The draft of a fold whose write fails is there for the next one: store_draft comes before the write."""
+async def test_a_write_that_fails_writes_nothing_of_itself(box: Toolbox, db: Database) -> None:
+    """Memory, version and cursor are one transaction: without it the memory would be ahead of its version."""
     await append(db, "a", "one")
     claim = await claim_one(db, "a")
     async with db.session() as session:
@@ -171,7 +172,6 @@ async def test_an_answer_is_kept_before_it_is_written(box: Toolbox, db: Database
         await session.connection.execute("alter table chat_memory.elsewhere rename to memory_versions")
     assert (await memory_of(db, "a")).version == 0, "memory, version and cursor are one transaction"
     assert await cursor_of(db, "a") == Cursor(1, 0)
-    assert database_url
 
 
 @pytest.mark.parametrize("error", [FoldError(), RuntimeError("quotes a turn"), ValueError(), RecursionError()])
@@ -201,31 +201,36 @@ async def test_an_answer_that_cannot_be_kept_is_a_failed_fold(box: Toolbox, db: 
     assert await cursor_of(db, "b") == Cursor(1, 1)
 
 
+CHANGE_BETWEEN = """
+create function change_memory() returns trigger language plpgsql as $$ begin
+    insert into chat_memory.chat_metadata values (new.bucket, new.chat, '{facts}', '[]', '', 1, 1, false, now(), now());
+    return new;
+end $$;
+create trigger change_memory before update on chat_memory.chat_work
+for each row when (new.draft is not null and old.draft is null) execute function change_memory();
+"""
+
+
 async def test_the_gate_decides_again_against_the_memory_at_the_write(box: Toolbox, db: Database) -> None:
-    """What changed while the model worked counts: without the second admit the old fact would be superseded twice."""
+    """The memory changes in the moment the draft is stored: without the admit in _write that change would be lost."""
     await append(db, "a", "My budget is 500 euros.")
     newer = Fact(
         id="other",
-        key="budget",
-        value="700 euros",
+        key="home",
+        value="Lyon",
         basis="user_stated",
         source_seq=1,
         quote="",
         first_version=1,
         last_version=1,
     )
-    claim = await claim_one(db, "a")
-    delta = Delta(facts=(stated("500 euros", "My budget is 500 euros.", 1, key="budget"),))
     async with db.session() as session:
-        await chat_work.store_draft(session, claim, Draft(base_version=0, upto_seq=1, delta=delta, summarizer="test"))
-        await chat_metadata.write_memory(session, claim.key, StoredMemory(1, Memory(user_confirmed=(newer,))), 1)
-    claim = replace(claim, draft=Draft(base_version=0, upto_seq=1, delta=delta, summarizer="test"))
-    await fold(box, claim)
+        await session.connection.execute(CHANGE_BETWEEN.replace("{facts}", f"[{newer.model_dump_json()}]"))
+    delta = Delta(facts=(stated("500 euros", "My budget is 500 euros.", 1, key="budget"),))
+    await fold(with_summarizer(box, Answering(lambda _: delta)), await claim_one(db, "a"))
     stored = await memory_of(db, "a")
-    (version,) = await versions_of(db, "a")
     assert stored.version == 2
-    assert [fact.value for fact in stored.memory.user_confirmed] == ["500 euros"]
-    assert [replaced.old.id for replaced in version.delta.replaced] == ["other"]
+    assert {fact.value for fact in stored.memory.user_confirmed} == {"Lyon", "500 euros"}
 
 
 async def test_a_fact_may_lean_on_turns_of_its_fold_and_on_stored_evidence_only(box: Toolbox, db: Database) -> None:
