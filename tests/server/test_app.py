@@ -2,6 +2,7 @@
 
 import fcntl
 import signal
+import threading
 from pathlib import Path
 
 import anyio
@@ -148,3 +149,6 @@ async def test_a_process_that_is_told_to_end_does_not_wait_for_a_blocked_start()
             with anyio.fail_after(30), anyio.move_on_after(0.2):
                 async with database_source(settings):
                     pass
+        for starting in (thread for thread in threading.enumerate() if thread.name == "embedded-start"):
+            starting.join()  # free to go on, it starts the server, finds nobody waiting, and stops it again
+        assert not list(folder.glob("data/*/cluster/postmaster.pid"))
