@@ -14,6 +14,11 @@ from mcp_types import CallToolResult, TextContent
 
 ERAS = {"2025-11-25": "legacy", "2026-07-28": "auto"}
 """Protocol revision: how the official client is told to speak it."""
+MODERN: dict[str, object] = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+"""What every request of the 2026 era carries."""
 SERVER = [sys.executable, "-m", "chat_memory"]
 
 

@@ -16,7 +16,7 @@ from chat_memory.storage.bell import Bell
 from chat_memory.tools.awaiting import wait_folded
 from chat_memory.tools.get_memory import read_memory
 from chat_memory.tools.update_memory import update_memory
-from tests.clients import ERAS, SERVER, connect, refused, start_raw
+from tests.clients import ERAS, MODERN, SERVER, connect, refused, start_raw
 from tests.folders import kill_postmaster, open_folder
 
 DEAD = "postgresql://nobody:secret@127.0.0.1:1/none"
@@ -30,6 +30,9 @@ async def test_initialize_is_answered_before_the_database_is_up(tmp_path: Path, 
             assert (await raw.initialize())["result"]["serverInfo"]["name"] == "chat-memory"
             await raw.send_json(id=1, method="tools/list", params={})
             assert len((await raw.receive())["result"]["tools"]) == 5
+        async with start_raw(environment | {"CHAT_MEMORY_DATABASE_URL": url}) as raw:
+            await raw.send_json(id=1, method="server/discover", params={"_meta": MODERN})
+            assert "2026-07-28" in (await raw.receive())["result"]["supportedVersions"]
 
 
 @pytest.mark.parametrize("era", list(ERAS))

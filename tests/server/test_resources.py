@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import anyio
-import anyio.lowlevel
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
@@ -13,13 +12,12 @@ from mcp.shared.subscriptions import ResourceUpdated
 from mcp_types import ResourceUpdatedNotification
 
 from chat_memory.models import Caller, Message
-from chat_memory.server.resources import Watchers, chat_id_of, uri_of
-from chat_memory.storage.bell import Bell, Ring
+from chat_memory.server.resources import chat_id_of, uri_of
+from chat_memory.storage.bell import Bell
 from chat_memory.storage.database import open_database
 from chat_memory.tools.forget import forget
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
-from tests.chats import key_of
 from tests.clients import SERVER, ask, connect
 
 CHAT = "watched/chat"
@@ -124,29 +122,6 @@ async def test_unsubscribed_means_silence(environment: dict[str, str]) -> None:
             await client.unsubscribe_resource(uri_of(CHAT))  # type: ignore[deprecated] # pyright: ignore[reportDeprecated]
         await ask(client, "update_memory", chat_id=CHAT, messages=SAID, wait_seconds=60)
         assert heard.receive.statistics().current_buffer_used == 0
-
-
-async def test_a_lost_subscriber_silences_nobody_else() -> None:
-    """Without the except in Watchers the first broken stream would end every subscription of the process."""
-    bell = Bell()
-    watchers = Watchers(bell)
-    told = anyio.Event()
-
-    async def broken(_: str) -> None:
-        raise anyio.BrokenResourceError
-
-    async def whole(_: str) -> None:
-        told.set()
-
-    watchers.watch(key_of("a"), "memory://a", broken, "broken")
-    watchers.watch(key_of("a"), "memory://a", whole, "whole")
-    async with anyio.create_task_group() as group:
-        group.start_soon(watchers.run)
-        await anyio.lowlevel.checkpoint()
-        bell.announce(Ring(key_of("a"), grew=True))
-        with anyio.fail_after(60):
-            await told.wait()
-        group.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("chat_id", ["a", "a/b", "..", "%2F", "ü🧠", " ", "?#[]@", "\u202e", "x" * 512])

@@ -21,13 +21,8 @@ from mcp_types import (
 from chat_memory.server.stdio import encode
 from chat_memory.storage.database import open_database
 from tests.chats import key_of
-from tests.clients import ERAS, SERVER, RawServer, ask, connect, refused, start_raw, text_of
+from tests.clients import ERAS, MODERN, SERVER, RawServer, ask, connect, refused, start_raw, text_of
 from tests.tools.test_update_memory import SURVIVORS
-
-MODERN: dict[str, object] = {
-    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-    "io.modelcontextprotocol/clientCapabilities": {},
-}
 
 
 @pytest.fixture(params=list(ERAS))
