@@ -116,16 +116,12 @@ class Database:
             RefusedStatementError: PostgreSQL refused a statement for its data or its meaning.
         """
         with translated(self.url):
+            connection = await self._acquire()
             try:
-                connection = await self._acquire()
-                try:
-                    yield Session(connection, self.clock)
-                finally:
-                    with anyio.CancelScope(shield=True):
-                        await self.pool.release(connection, timeout=CONNECT_SECONDS)
-            except GONE:
-                await self.pool.expire_connections()  # the others of the pool broke with it, or will not be missed
-                raise
+                yield Session(connection, self.clock)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await self.pool.release(connection, timeout=CONNECT_SECONDS)
 
     async def run(self, work: Callable[[Session], Awaitable[Result]]) -> Result:
         """Run `work`, which may safely run twice, and try again when its connection breaks: a restart goes unnoticed.
