@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 import pytest
 from mcp import Client
 
-from tests.clients import ERAS, ask, connect, refused
+from tests.sessions import ERAS, ask, connect, refused
 
 CHAT = "planning the trip"
 

@@ -16,8 +16,8 @@ from chat_memory.storage.bell import Bell
 from chat_memory.tools.awaiting import wait_folded
 from chat_memory.tools.get_memory import read_memory
 from chat_memory.tools.update_memory import update_memory
-from tests.clients import ERAS, MODERN, SERVER, connect, refused, start_raw
 from tests.folders import kill_postmaster, open_folder
+from tests.sessions import ERAS, MODERN, SERVER, connect, refused, start_raw
 
 DEAD = "postgresql://nobody:secret@127.0.0.1:1/none"
 

@@ -8,7 +8,7 @@ from mcp_types import Tool
 
 from chat_memory.prompts.tokens import count_tokens
 from chat_memory.server.catalogue import CATALOGUE, slim
-from tests.clients import ERAS, connect
+from tests.sessions import ERAS, connect
 
 CHARACTERS_PER_TOKEN = 4
 READ_TOKENS = 1_200

@@ -20,7 +20,7 @@ from chat_memory.models import Caller
 from chat_memory.server.app import App, Opened
 from chat_memory.server.mcp import Context, MemoryServer
 from chat_memory.settings import Settings
-from tests.clients import text_of
+from tests.sessions import text_of
 
 NOWHERE = cast("Context", None)
 """These handlers pass the context on to `identify`, which needs none here."""

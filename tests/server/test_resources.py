@@ -18,7 +18,7 @@ from chat_memory.storage.database import open_database
 from chat_memory.tools.forget import forget
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
-from tests.clients import SERVER, ask, connect
+from tests.sessions import SERVER, ask, connect
 
 CHAT = "watched/chat"
 SAID = [{"role": "user", "content": "My name is Ada."}]

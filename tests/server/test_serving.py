@@ -20,8 +20,8 @@ from chat_memory.storage.database import Database
 from chat_memory.tools.awaiting import wait_folded
 from chat_memory.tools.toolbox import Toolbox
 from tests.chats import OWNER, append, key_of
-from tests.clients import start_raw
 from tests.conftest import run_on
+from tests.sessions import start_raw
 
 PATIENCE = 60.0
 """Seconds until what should happen counts as lost: never reached when it works."""

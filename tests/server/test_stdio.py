@@ -21,7 +21,7 @@ from mcp_types import (
 from chat_memory.server.stdio import encode
 from chat_memory.storage.database import open_database
 from tests.chats import key_of
-from tests.clients import ERAS, MODERN, SERVER, RawServer, ask, connect, refused, start_raw, text_of
+from tests.sessions import ERAS, MODERN, SERVER, RawServer, ask, connect, refused, start_raw, text_of
 from tests.tools.test_update_memory import SURVIVORS
 
 
