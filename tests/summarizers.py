@@ -14,6 +14,7 @@ class Named:
 
     name = "test"
     model = "test-1"
+    echoes = ()
 
 
 class Transcript(Named):

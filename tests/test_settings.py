@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chat_memory.errors import InvalidSettingError, UnknownSettingError
-from chat_memory.settings import PREFIX, Settings, read_settings
+from chat_memory.settings import FOREIGN, PREFIX, Settings, read_settings, variable_of
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference" / "settings.md"
 
@@ -68,5 +68,29 @@ def test_settings_are_documented() -> None:
     """The reference is what the code says: add a setting, and this prints the line that is missing."""
     text = REFERENCE.read_text()
     for name, field in Settings.model_fields.items():
-        assert f"| `{PREFIX}{name.upper()}` | {default_of(name)} | {field.description} |" in text
-    assert text.count(f"| `{PREFIX}") == len(Settings.model_fields)
+        assert f"| `{variable_of(name)}` | {default_of(name)} | {field.description} |" in text
+    assert text.count("\n| `") == len(Settings.model_fields)
+
+
+def test_a_foreign_setting_is_read_under_its_own_name() -> None:
+    """Without FOREIGN the key every Anthropic program reads would be nobody's."""
+    read = read_settings({"ANTHROPIC_API_KEY": " key-1\n", "ANTHROPIC_BASE_URL": "http://127.0.0.1:8080"})
+    assert read.anthropic_api_key is not None
+    assert read.anthropic_api_key.get_secret_value() == "key-1"
+    assert read.anthropic_base_url == "http://127.0.0.1:8080"
+    assert read_settings({"ANTHROPIC_API_KEY": "  "}).anthropic_api_key is None
+    assert set(FOREIGN) <= set(Settings.model_fields)
+
+
+def test_a_credential_is_never_shown() -> None:
+    """Neither in a representation nor in the error that refuses it."""
+    assert "key-1" not in repr(read_settings({"ANTHROPIC_API_KEY": "key-1"}))
+    with pytest.raises(InvalidSettingError, match="no HTTP header can carry") as raised:
+        read_settings({"ANTHROPIC_API_KEY": "key one"})
+    assert "key one" not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["localhost:8080", "ftp://host", "http://", "just words"])
+def test_a_base_url_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(InvalidSettingError, match=r"it is no http:// or https:// URL"):
+        read_settings({"ANTHROPIC_BASE_URL": url})

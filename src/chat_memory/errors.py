@@ -14,7 +14,8 @@ ChatMemoryError
 ├── OwnerMismatchError               a row that is not the caller's: never shown
 ├── SettingsError                    the process was configured wrongly
 │   ├── UnknownSettingError
-│   └── InvalidSettingError
+│   ├── InvalidSettingError
+│   └── NoKeyError
 ├── DatabaseError                    the database cannot be used (yet)
 │   ├── DatabaseUnreachableError
 │   ├── UnsafeDurabilityError
@@ -31,7 +32,14 @@ ChatMemoryError
 ├── StartFaultError                  a fault of ours while starting
 ├── FoldError                        a fold failed; its turns stay pending
 │   ├── RejectedDeltaError
-│   └── LostLeaseError
+│   ├── LostLeaseError
+│   └── ModelError                   the model gave no delta
+│       ├── ModelRefusedError        and will not until somebody acts
+│       ├── ModelBusyError           and said when to ask again
+│       ├── ModelFailedError
+│       ├── ModelAnswerError
+│       ├── ModelAvoidedError        it was not asked: this chat ended its workers before
+│       └── BudgetSpentError
 ├── CheckupError                     what doctor found
 │   ├── FailedChatsError
 │   └── ProbeFailedError
@@ -109,6 +117,10 @@ class InvalidSettingError(SettingsError):
     """{name} cannot be {value!r}: {problem}. {name}: {meaning}"""
 
 
+class NoKeyError(SettingsError):
+    """CHAT_MEMORY_SUMMARIZER is claude, but no credential resolves ({reason}): set ANTHROPIC_API_KEY, or CHAT_MEMORY_SUMMARIZER=auto to go without a model until there is one."""
+
+
 class DatabaseError(ChatMemoryError):
     """The database cannot be used."""
 
@@ -175,6 +187,39 @@ class RejectedDeltaError(FoldError):
 
 class LostLeaseError(FoldError):
     """The lease was lost to another worker; its fold stands, this one was dropped."""
+
+
+class ModelError(FoldError):
+    """The model gave no answer that can be folded; its turns stay pending."""
+
+
+class ModelRefusedError(ModelError):
+    """{provider} refused the key or the model {model!r} (HTTP {status}): check ANTHROPIC_API_KEY, its credit and CHAT_MEMORY_MODEL, then run `chat-memory doctor`. Until then memory is made by extraction."""
+
+
+class ModelBusyError(ModelError):
+    """{provider} takes no requests now (HTTP {status}): it is asked again in {seconds:.0f} s. Nothing is lost: get_memory shows the turns as pending."""
+
+    @property
+    def seconds(self) -> float:
+        """How long to wait before the model is asked again."""
+        return float(str(self.facts["seconds"]))
+
+
+class ModelFailedError(ModelError):
+    """{provider} gave no answer: {reason}. The fold is tried again; get_memory shows the turns as pending."""
+
+
+class ModelAnswerError(ModelError):
+    """The answer of {model!r} cannot be used: {reason}. The fold is tried again; get_memory shows the turns as pending."""
+
+
+class ModelAvoidedError(ModelError):
+    """The model was not asked: {expiries} workers in a row were lost while they folded this chat."""
+
+
+class BudgetSpentError(ModelError):
+    """Today's model budget of {budget} USD is spent ({spent:.4f} USD): until 0:00 UTC memory is made by extraction. Raise CHAT_MEMORY_DAILY_BUDGET_USD to go on with the model."""
 
 
 class CheckupError(ChatMemoryError):

@@ -128,14 +128,22 @@ class Delta(Frozen):
 
 
 class Usage(Frozen):
-    """What a fold cost: tokens read and written by a model, 0 without one."""
+    """What a fold cost: tokens read and written, and US dollars; 0 without a model.
+
+    `tokens_cached` are those of `tokens_in` that came from the provider's cache.
+    """
 
     tokens_in: int = 0
     tokens_out: int = 0
+    tokens_cached: int = 0
+    cost_usd: float = 0.0
 
 
 class Draft(Frozen):
-    """A delta waiting to be written: made from memory `base_version`, for turns up to `upto_seq`."""
+    """A delta waiting to be written: made from memory `base_version`, for turns up to `upto_seq`.
+
+    `degraded` when the summarizer is the fallback of a model that could not answer.
+    """
 
     base_version: int
     upto_seq: int
@@ -143,6 +151,7 @@ class Draft(Frozen):
     summarizer: str
     model: str = ""
     usage: Usage = Usage()
+    degraded: bool = False
 
 
 class Replaced(Frozen):

@@ -5,8 +5,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from chat_memory.errors import InvalidSettingError, UnknownSettingError
 
@@ -14,11 +15,21 @@ PREFIX = "CHAT_MEMORY_"
 TEST_PREFIX = "CHAT_MEMORY_TEST_"
 """Reserved for the tests of this project; never a setting."""
 
+FOREIGN = {
+    "anthropic_api_key": "ANTHROPIC_API_KEY",
+    "anthropic_auth_token": "ANTHROPIC_AUTH_TOKEN",
+    "anthropic_base_url": "ANTHROPIC_BASE_URL",
+}
+"""Settings that have had their name since before us: every program that asks Claude reads them."""
+
+SECRETS = frozenset({"anthropic_api_key", "anthropic_auth_token"})
+"""Never shown, not even when they are wrong."""
+
 Seconds = Annotated[float, Field(ge=0.01, le=86_400)]
 
 
 class Settings(BaseModel):
-    """What a process was told, from `CHAT_MEMORY_*` variables."""
+    """What a process was told, from `CHAT_MEMORY_*` variables and those in `FOREIGN`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,14 +70,86 @@ class Settings(BaseModel):
         default=30.0, description="How long a claimed chat stays with a silent worker; renewed at a third."
     )
     poll_seconds: Seconds = Field(default=1.0, description="How often due chats are looked for when no bell rings.")
-    max_attempts: int = Field(default=6, ge=1, le=100, description="Failed folds after which a chat waits for help.")
+    max_attempts: int = Field(
+        default=6,
+        ge=1,
+        le=100,
+        description="Failed folds after which extraction steps in for a model; without one the chat waits for help.",
+    )
     backoff_seconds: Seconds = Field(
         default=1.0, description="First retry delay; doubled each time, full jitter, at most 5 minutes."
+    )
+    summarizer: Literal["auto", "extractive", "claude"] = Field(
+        default="auto",
+        description="Who folds. auto: claude when ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN is set, else extractive.",
+    )
+    model: str = Field(default="claude-haiku-5-5", min_length=1, max_length=200, description="Model asked by claude.")
+    model_seconds: Seconds = Field(
+        default=30.0, description="How long one answer of the model may take, from request to last byte."
+    )
+    model_fold_bytes: int = Field(
+        default=48_000,
+        ge=4_000,
+        le=2_000_000,
+        description="Most bytes of turns shown to the model in one fold; a longer turn is shown shortened.",
+    )
+    model_input_price: float = Field(
+        default=0.10, ge=0, le=1_000, description="Price of the model's input, US dollars per million tokens."
+    )
+    model_output_price: float = Field(
+        default=0.50, ge=0, le=1_000, description="Price of the model's output, US dollars per million tokens."
+    )
+    daily_budget_usd: float = Field(
+        default=1.0,
+        ge=0,
+        le=1_000_000,
+        description="What the model may cost per UTC day on this database; then extraction steps in. 0: never ask it.",
+    )
+    fallback_after_seconds: float = Field(
+        default=600.0,
+        ge=0,
+        le=86_400,
+        description="Extraction steps in when the model fails and a chat's oldest pending turn is older than this.",
+    )
+    anthropic_api_key: SecretStr | None = Field(
+        default=None, description="Key for the Messages API. New turns are sent there once it is set."
+    )
+    anthropic_auth_token: SecretStr | None = Field(
+        default=None, description="Bearer token in place of a key, as some gateways want it."
+    )
+    anthropic_base_url: str = Field(
+        default="", description="Another server that speaks the Messages API, such as a local one. Empty: Anthropic's."
     )
     idempotency_hours: int = Field(default=24, ge=1, le=8_760, description="How long an idempotency key is remembered.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe event written to stderr."
     )
+
+    @field_validator("anthropic_api_key", "anthropic_auth_token")
+    @classmethod
+    def _fit_a_header(cls, secret: SecretStr | None) -> SecretStr | None:
+        """Take a credential as it can travel: a pasted one often ends in a line break."""
+        text = secret.get_secret_value().strip() if secret else ""
+        if not text:
+            return None
+        if not text.isascii() or not text.isprintable() or " " in text:
+            raise ValueError("it holds characters no HTTP header can carry: copy it again")
+        return SecretStr(text)
+
+    @field_validator("anthropic_base_url")
+    @classmethod
+    def _name_a_server(cls, url: str) -> str:
+        """Refuse what is no URL now, not at every fold."""
+        url = url.strip()
+        parts = urlsplit(url)
+        if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("it is no http:// or https:// URL")
+        return url
+
+
+def variable_of(field: str) -> str:
+    """Name the environment variable of a setting."""
+    return FOREIGN.get(field, f"{PREFIX}{field.upper()}")
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -76,10 +159,11 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         UnknownSettingError: a `CHAT_MEMORY_*` variable is no setting; the nearest one is named.
         InvalidSettingError: a value cannot be used; its meaning is named.
     """
-    names = {f"{PREFIX}{field.upper()}": field for field in Settings.model_fields}
+    names = {variable_of(field): field for field in Settings.model_fields}
     values: dict[str, str] = {}
     for name, value in (os.environ if environment is None else environment).items():
-        if not name.upper().startswith(PREFIX) or name.upper().startswith(TEST_PREFIX):
+        foreign = name in FOREIGN.values()
+        if not foreign and (not name.upper().startswith(PREFIX) or name.upper().startswith(TEST_PREFIX)):
             continue
         if name.upper() not in names:
             nearest = difflib.get_close_matches(name.upper(), names, n=1, cutoff=0.0)
@@ -91,8 +175,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         first = error.errors(include_url=False)[0]
         field = str(first["loc"][0])
         raise InvalidSettingError(
-            name=f"{PREFIX}{field.upper()}",
-            value=values.get(field, ""),
+            name=variable_of(field),
+            value="..." if field in SECRETS else values.get(field, ""),
             problem=first["msg"][0].lower() + first["msg"][1:],
             meaning=Settings.model_fields[field].description,
         ) from None

@@ -1,5 +1,6 @@
 """chat-memory doctor: green where all is well, else red with a remedy."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from chat_memory.storage.database import Database
 from chat_memory.tools.toolbox import Toolbox
 from tests.chats import append, claim_one
 from tests.cli.conftest import Program
+from tests.messages_server import messages_server
 from tests.summarizers import Broken
 
 SECRET = "hunter2"  # noqa: S105 - stands for a password
@@ -28,7 +30,7 @@ def test_a_fresh_data_folder_is_green(alone: Program) -> None:
     assert marks_and_names(done.stdout) == [["✓", name] for name in NAMES], done.stderr
     assert f"embedded, in {alone.environment['CHAT_MEMORY_DATA_DIR']}" in done.stdout
     assert "fsync on, synchronous_commit on" in done.stdout
-    assert "no text leaves this machine" in done.stdout
+    assert "by extraction: no text leaves it" in done.stdout
     assert done.returncode == 0
 
 
@@ -83,3 +85,30 @@ async def count_chats(db: Database) -> int:
     """Count all chats there are."""
     async with db.session() as session:
         return int(await session.connection.fetchval("select count(*) from chat_memory.chat_work"))
+
+
+async def test_a_key_that_works_is_green_with_what_it_cost(on_database: Program) -> None:
+    with messages_server("test-key") as provider:
+        done = on_database.run("doctor", ANTHROPIC_API_KEY="test-key", ANTHROPIC_BASE_URL=provider.url)
+    assert "✓ Summarizer  Memory is made by the model claude-haiku-5-5 at 127.0.0.1" in done.stdout
+    assert re.search(r"It answered in \d+\.\d s, \d+ tokens in and \d+ out; 0\.00\d+ USD spent today", done.stdout)
+    assert "test-key" not in done.stdout
+    assert done.returncode == 0
+
+
+async def test_a_key_that_is_refused_is_red_with_a_remedy_and_the_probe_is_still_folded(on_database: Program) -> None:
+    """Fails without the `except` in checkup.examine_summarizer."""
+    with messages_server("another-key") as provider:
+        done = on_database.run("doctor", ANTHROPIC_API_KEY="test-key", ANTHROPIC_BASE_URL=provider.url)
+    assert "✗ Summarizer" in done.stdout
+    assert (
+        "127.0.0.1 refused the key or the model 'claude-haiku-5-5' (HTTP 401): check ANTHROPIC_API_KEY" in done.stdout
+    )
+    assert "✓ Probe" in done.stdout
+    assert done.returncode == 1
+
+
+async def test_a_model_that_is_demanded_without_a_key_is_red(on_database: Program) -> None:
+    done = on_database.run("doctor", CHAT_MEMORY_SUMMARIZER="claude", ANTHROPIC_CONFIG_DIR="/nowhere")
+    assert "✗ Summarizer  CHAT_MEMORY_SUMMARIZER is claude, but no credential resolves" in done.stdout
+    assert done.returncode == 1

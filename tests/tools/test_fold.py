@@ -74,7 +74,7 @@ async def test_a_fold_reads_within_its_budget_and_the_rest_follows(box: Toolbox,
     await append(db, "a", *("x" * 200_000 for _ in range(5)))
     while claims := await claim_due(db, key_of("a")):
         await fold(small, claims[0])
-    assert summarizer.asked == [[1, 2], [3, 4], [5]]
+    assert summarizer.asked == [[1], [2], [3], [4], [5]]
 
 
 async def test_an_empty_delta_is_a_success(box: Toolbox, db: Database) -> None:

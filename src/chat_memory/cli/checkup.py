@@ -4,6 +4,7 @@ import platform
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import NamedTuple
 from uuid import uuid4
@@ -11,7 +12,9 @@ from uuid import uuid4
 import anyio
 
 from chat_memory.errors import ChatMemoryError, FailedChatsError, ProbeFailedError
-from chat_memory.models import Caller, Message
+from chat_memory.models import Caller, Memory, Message, Turn
+from chat_memory.prompts.choice import describe_choice
+from chat_memory.prompts.summarizer import FoldRequest
 from chat_memory.server.app import Opened, compose, database_source
 from chat_memory.settings import Settings, xdg_data_home
 from chat_memory.storage import chat_work
@@ -26,12 +29,16 @@ from chat_memory.storage.database import (
 )
 from chat_memory.storage.embedded import default_data_dir
 from chat_memory.storage.migrations import migrate, read_schema_number
+from chat_memory.tools.budget import refuse_beyond_budget
 from chat_memory.tools.forget import forget
 from chat_memory.tools.get_memory import read_memory
 from chat_memory.tools.summarize import summarize
+from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
 
 LINES = ("Python", "Database", "Durability", "Migrations", "Summarizer", "Work", "Probe")
+PROBE_TEXT = "This is doctor's probe."
+PROBE_TURN = Turn(1, "user", attested=True, content=PROBE_TEXT, created_at=datetime(2026, 1, 1, tzinfo=UTC))
 POLL_SECONDS = 0.02
 """How often the probe looks whether another process folded it: doctor does not listen to the bell."""
 
@@ -84,10 +91,11 @@ async def examine_database(settings: Settings, chart: Chart) -> None:
         refuse_unfit_server(facts, allow_unsafe=settings.allow_unsafe_durability)
         chart.add(describe_durability(facts))
         chart.add(await describe_migrations(db))
-        opened = compose(settings.model_copy(update={"poll_seconds": POLL_SECONDS}), db, Bell(), facts)
-        chart.add(f"{opened.box.summarizer.name}: no key needed, no text leaves this machine")
-        await count_work(db, chart)
-        chart.add(await probe(opened))
+        watchful = settings.model_copy(update={"poll_seconds": POLL_SECONDS})
+        async with compose(watchful, db, Bell(), facts) as opened:
+            await examine_summarizer(opened.box, chart)
+            await count_work(db, chart)
+            chart.add(await probe(opened))
 
 
 def describe_place(settings: Settings) -> str:
@@ -111,6 +119,23 @@ async def describe_migrations(db: Database) -> str:
     return f"up to date ({number})" + (f", {len(applied)} applied just now" if applied else "")
 
 
+async def examine_summarizer(box: Toolbox, chart: Chart) -> None:
+    """Say who folds, and ask a model one small question: red when it cannot answer, though extraction steps in."""
+    said = describe_choice(box.settings)
+    if box.fallback is None:
+        chart.add(said)
+        return
+    try:
+        spent = await refuse_beyond_budget(box)
+        start = perf_counter()
+        usage = (await box.summarizer.fold(FoldRequest(Memory(), 0, [PROBE_TURN], box.settings.memory_tokens))).usage
+    except ChatMemoryError as error:
+        chart.add(f"{said} {error}", healthy=False)
+        return
+    took = f"{perf_counter() - start:.1f} s, {usage.tokens_in} tokens in and {usage.tokens_out} out"
+    chart.add(f"{said} It answered in {took}; {spent + usage.cost_usd:.6f} USD spent today")
+
+
 async def count_work(db: Database, chart: Chart) -> None:
     """Count the chats in work; failed ones need somebody's help."""
     counts = await db.run(chat_work.count_work)
@@ -124,7 +149,7 @@ async def probe(opened: Opened) -> str:
     caller, chat_id = Caller(opened.owner), f"doctor {uuid4()}"
     async with forgotten(opened, caller, chat_id, times):
         with timed("written", times):
-            await update_memory(opened.box, caller, chat_id, [Message(role="user", content="This is doctor's probe.")])
+            await update_memory(opened.box, caller, chat_id, [Message(role="user", content=PROBE_TEXT)])
         with timed("folded", times):
             await summarize(opened.box, caller, chat_id)
         with timed("read", times):

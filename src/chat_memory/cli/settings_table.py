@@ -6,7 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 from rich import box
 from rich.table import Table
 
-from chat_memory.settings import PREFIX, Settings
+from chat_memory.settings import SECRETS, Settings, variable_of
 
 HIDDEN = "***"
 SCHEMES = ("postgresql", "postgres")
@@ -19,14 +19,16 @@ def tabulate_settings(settings: Settings | None) -> Table:
     table.columns[0].no_wrap = True
     for field, info in Settings.model_fields.items():
         value = show_value(settings, field) if settings else "(not read)"
-        table.add_row(f"{PREFIX}{field.upper()}", value, spell(info.default), info.description)
+        table.add_row(variable_of(field), value, spell(info.default), info.description)
     return table
 
 
 def show_value(settings: Settings, field: str) -> str:
     """Write the value in use, of a database without its password."""
     value = getattr(settings, field)
-    return spell(mask_password(value) if field.endswith("_url") else value)
+    if field in SECRETS:
+        return HIDDEN if value else spell(None)
+    return spell(mask_password(value) if field == "database_url" else value)
 
 
 def spell(value: object) -> str:

@@ -3,6 +3,7 @@
 import anyio
 
 from chat_memory.errors import ChatMemoryError
+from chat_memory.prompts.choice import describe_choice
 from chat_memory.server.app import background, open_toolbox
 from chat_memory.server.signals import cancel_on_signal
 from chat_memory.settings import Settings, read_settings
@@ -38,9 +39,9 @@ async def fold_until_told(settings: Settings) -> None:
 async def fold_for_ever(settings: Settings) -> None:
     """Fold until cancelled, whatever the settings say about servers folding."""
     folding = settings.model_copy(update={"worker": True})
-    async with open_toolbox(folding, Bell()) as opened, background(opened.box):
-        log(Event.WORKER_STARTED)
-        try:
+    log(Event.WORKER_STARTED, summarizer=describe_choice(settings))
+    try:
+        async with open_toolbox(folding, Bell()) as opened, background(opened.box):
             await anyio.sleep_forever()
-        finally:
-            log(Event.WORKER_STOPPED)
+    finally:
+        log(Event.WORKER_STOPPED)

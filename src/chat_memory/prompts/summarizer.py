@@ -39,6 +39,11 @@ class Summarizer(Protocol):
         """The model's name, empty without one."""
         ...
 
+    @property
+    def echoes(self) -> Sequence[str]:
+        """Texts of its own instructions that no summary may repeat: the gate looks for them."""
+        ...
+
     async def fold(self, request: FoldRequest) -> Proposal:
         """Propose what the new turns change. Same request, same answer, where no model is involved.
 

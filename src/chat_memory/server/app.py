@@ -17,8 +17,10 @@ if sys.platform != "win32":
     import pwd
 
 from chat_memory.errors import ChatMemoryError, StartFaultError
-from chat_memory.prompts.extractive import Extractive
+from chat_memory.models import Usage
+from chat_memory.prompts.choice import open_summarizers
 from chat_memory.settings import Settings
+from chat_memory.storage import model_spend
 from chat_memory.storage.bell import Bell
 from chat_memory.storage.database import Database, ServerFacts, open_database, read_server_facts, refuse_unfit_server
 from chat_memory.storage.embedded import EmbeddedServer, begin_start, close_unused
@@ -100,15 +102,24 @@ async def open_toolbox(
         refuse_unfit_server(facts, allow_unsafe=settings.allow_unsafe_durability)
         for step in await migrate(db):
             log(Event.MIGRATION_APPLIED, number=step.number, name=step.name)
-        opened = compose(settings, db, bell, facts)
-        log(Event.SUMMARIZER_CHOSEN, summarizer=opened.box.summarizer.name, text_leaves_machine=False)
-        yield opened
+        async with compose(settings, db, bell, facts) as opened:
+            yield opened
 
 
-def compose(settings: Settings, db: Database, bell: Bell, facts: ServerFacts) -> Opened:
-    """Choose the summarizer and the owner of chats without a credential, and put together what tools work with."""
+@asynccontextmanager
+async def compose(settings: Settings, db: Database, bell: Bell, facts: ServerFacts) -> AsyncGenerator[Opened]:
+    """Choose the summarizer and the owner of chats without a credential, and put together what tools work with.
+
+    Raises:
+        NoKeyError: a model is demanded and no credential resolves.
+    """
+
+    async def record(usage: Usage) -> None:
+        await db.run(lambda session: model_spend.record_spend(session, settings.model, usage))
+
     local = f"local:{facts.role}/{os_user()}" if settings.database_url else "local"
-    return Opened(Toolbox(settings, db, bell, Extractive()), settings.owner or local)
+    async with open_summarizers(settings, record) as (summarizer, fallback):
+        yield Opened(Toolbox(settings, db, bell, summarizer, fallback), settings.owner or local)
 
 
 def os_user() -> str:

@@ -29,6 +29,7 @@ from mcp_types import (
 from pydantic import ValidationError
 
 from chat_memory.models import Caller
+from chat_memory.prompts.choice import describe_choice
 from chat_memory.server.app import App
 from chat_memory.server.mcp import MemoryServer
 from chat_memory.server.signals import cancel_on_signal
@@ -53,7 +54,7 @@ async def serve_stdio(settings: Settings, early: "Future[EmbeddedServer] | None"
         group.start_soon(cancel_on_signal, group.cancel_scope)
         group.start_soon(app.run)
         group.start_soon(memory.watchers.run)
-        log(Event.SERVER_STARTED, transport="stdio")
+        log(Event.SERVER_STARTED, transport="stdio", summarizer=describe_choice(settings))
         await server.run(read, write, server.create_initialization_options())
         group.cancel_scope.cancel()
     log(Event.SERVER_STOPPED)

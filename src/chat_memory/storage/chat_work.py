@@ -26,7 +26,10 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to fold one chat until the lease ends; `token` fences every write made with it."""
+    """The right to fold one chat until the lease ends; `token` fences every write made with it.
+
+    `waited` is the age of the oldest pending turn when the chat was claimed.
+    """
 
     key: ChatKey
     token: UUID
@@ -34,6 +37,7 @@ class Claim:
     draft: Draft | None
     attempts: int
     lease_expiries: int
+    waited: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +131,21 @@ async def hold_lease(session: Session, claim: Claim) -> Cursor | None:
     return Cursor(row["head_seq"], row["done_seq"]) if row else None
 
 
-async def finish_fold(session: Session, claim: Claim, covers_seq: int) -> timedelta:
+async def finish_fold(session: Session, claim: Claim, covers_seq: int, *, degraded: bool = False) -> timedelta:
     """Move the cursor to `covers_seq`, give the lease up, and return how long the oldest turn had waited."""
-    row = await session.fetch_row(QUERIES["finish_fold"], *claim.key, claim.token, covers_seq, session.drift)
+    values = (*claim.key, claim.token, covers_seq, session.drift, degraded)
+    row = await session.fetch_row(QUERIES["finish_fold"], *values)
     return row["waited"] or timedelta() if row else timedelta()
 
 
 async def hand_back_lease(session: Session, claim: Claim) -> bool:
     """Give a claim up uncounted, draft kept; False when it was lost already."""
     return await session.fetch_row(QUERIES["hand_back_lease"], *claim.key, claim.token, session.drift) is not None
+
+
+async def defer_fold(session: Session, claim: Claim, delay: timedelta) -> bool:
+    """Give a claim up uncounted, due again after `delay`; False when it was lost already."""
+    return await session.fetch_row(QUERIES["defer_fold"], *claim.key, claim.token, delay, session.drift) is not None
 
 
 async def hand_back_claims(session: Session, bucket: int, token: UUID) -> int:
@@ -170,4 +180,5 @@ async def count_work(session: Session) -> WorkCounts:
 def _claim(row: Record, token: UUID) -> Claim:
     draft = Draft.model_validate_json(row["draft"]) if row["draft"] else None
     cursor = Cursor(row["head_seq"], row["done_seq"])
-    return Claim(ChatKey(row["bucket"], row["chat"]), token, cursor, draft, row["attempts"], row["lease_expiries"])
+    counted = (row["attempts"], row["lease_expiries"], row["waited"] or timedelta())
+    return Claim(ChatKey(row["bucket"], row["chat"]), token, cursor, draft, *counted)

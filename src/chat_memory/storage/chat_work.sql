@@ -51,7 +51,8 @@ set lease_token = $3,
     lease_expiries = work.lease_expiries + due.expired
 from due
 where work.bucket = $1 and work.chat = due.chat
-returning work.bucket, work.chat, work.head_seq, work.done_seq, work.draft, work.attempts, work.lease_expiries;
+returning work.bucket, work.chat, work.head_seq, work.done_seq, work.draft, work.attempts, work.lease_expiries,
+    due.at - work.pending_since as waited;
 
 -- name: claim_chat
 -- Somebody waits for this chat: take it now, also from a back-off or a failure, but never from a living lease. Asked
@@ -63,7 +64,8 @@ set lease_token = $3,
 from (select now() + $5::interval as at) as clock
 where work.bucket = $1 and work.chat = $2 and work.head_seq > work.done_seq
     and (work.lease_token is null or work.due_at <= clock.at or work.lease_token = $3)
-returning work.bucket, work.chat, work.head_seq, work.done_seq, work.draft, work.attempts, work.lease_expiries;
+returning work.bucket, work.chat, work.head_seq, work.done_seq, work.draft, work.attempts, work.lease_expiries,
+    clock.at - work.pending_since as waited;
 
 -- name: renew_lease
 -- A slow model keeps its chat. No row: the lease went to another worker, and this fold must stop.
@@ -88,11 +90,13 @@ where bucket = $1 and chat = $2 and lease_token = $3
 for update;
 
 -- name: finish_fold
--- The cursor moves with the memory, in one transaction. More arrived meanwhile: due again at once.
+-- The cursor moves with the memory, in one transaction. More arrived meanwhile: due again at once. A degraded fold notes
+-- where its turns begin: from there on the model has yet to look.
 update chat_memory.chat_work as work
 set done_seq = $4,
     due_at = case when work.head_seq > $4 then clock.at end,
     pending_since = clock.next_turn_at,
+    refold_from = coalesce(work.refold_from, case when $6 then work.done_seq + 1 end),
     lease_token = null, draft = null, draft_seq = null,
     attempts = 0, lease_expiries = 0, last_error = null, failed_at = null
 from (
@@ -109,6 +113,15 @@ update chat_memory.chat_work as work
 set lease_token = null,
     due_at = case when work.head_seq > work.done_seq then clock.at end
 from (select now() + $4::interval as at) as clock
+where work.bucket = $1 and work.chat = $2 and work.lease_token = $3
+returning work.head_seq;
+
+-- name: defer_fold
+-- The model said when to ask again: due then, nothing counted, any other worker may come first.
+update chat_memory.chat_work as work
+set lease_token = null,
+    due_at = case when work.head_seq > work.done_seq then clock.at + $4::interval end
+from (select now() + $5::interval as at) as clock
 where work.bucket = $1 and work.chat = $2 and work.lease_token = $3
 returning work.head_seq;
 

@@ -25,6 +25,9 @@ class Version:
     model: str
     tokens_in: int
     tokens_out: int
+    tokens_cached: int
+    cost_usd: float
+    degraded: bool
     created_at: datetime
 
 
@@ -33,8 +36,10 @@ async def keep_version(
 ) -> None:
     """Keep a version beside the memory it became, in the same transaction."""
     stored = (change.model_dump_json(), memory.model_dump_json())
-    cost = (draft.summarizer, draft.model, draft.usage.tokens_in, draft.usage.tokens_out)
-    await session.execute(QUERIES["keep_version"], *key, version, *span, *stored, *cost, session.drift)
+    usage = draft.usage
+    cost = (usage.tokens_in, usage.tokens_out, usage.tokens_cached, usage.cost_usd)
+    made = (draft.summarizer, draft.model, *cost, draft.degraded)
+    await session.execute(QUERIES["keep_version"], *key, version, *span, *stored, *made, session.drift)
 
 
 async def read_versions(session: Session, key: ChatKey) -> list[Version]:

@@ -40,7 +40,7 @@ async def find_call(session: Session, key: ChatKey, call_id: UUID) -> tuple[int,
 
 
 async def read_pending_turns(session: Session, key: ChatKey, after_seq: int, limit_bytes: int) -> list[Turn]:
-    """Read the oldest turns after `after_seq`, at least one and at most about `limit_bytes`."""
+    """Read the oldest turns after `after_seq`, at most `limit_bytes` of content but at least one."""
     return [_turn(row) for row in await session.fetch(QUERIES["read_pending_turns"], *key, after_seq, limit_bytes)]
 
 

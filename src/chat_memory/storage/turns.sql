@@ -15,7 +15,7 @@ where bucket = $1 and chat = $2 and call_id = $3;
 select seq, role, attested, content, created_at
 from (
     select seq, role, attested, content, created_at,
-        sum(octet_length(content)) over (order by seq) - octet_length(content) as bytes_before
+        sum(octet_length(content)) over (order by seq) as bytes, row_number() over (order by seq) as place
     from (
         select seq, role, attested, content, created_at
         from chat_memory.turns
@@ -24,7 +24,7 @@ from (
         limit 1000
     ) as oldest
 ) as measured
-where bytes_before < $4
+where bytes <= $4 or place = 1
 order by seq;
 
 -- name: read_turns

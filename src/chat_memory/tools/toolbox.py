@@ -25,12 +25,16 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """The settings, the database, the bell and the summarizer of this process."""
+    """The settings, the database, the bell and the summarizer of this process.
+
+    `fallback` folds when the summarizer is a model that cannot answer; None when there is no model.
+    """
 
     settings: Settings
     db: Database
     bell: Bell
     summarizer: Summarizer
+    fallback: Summarizer | None = None
     pace: Pace = field(default_factory=Pace)
 
     @property

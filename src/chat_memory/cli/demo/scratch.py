@@ -38,9 +38,9 @@ class Scratch:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Our environment without our settings: the user's database is none of the demo's business."""
+        """Our environment without our settings: the user's database and key are none of the demo's business."""
         inherited = {name: value for name, value in inherited_environment().items() if not name.startswith(PREFIX)}
-        ours = {"DATA_DIR": str(self.data_dir), "LEASE_SECONDS": str(LEASE_SECONDS)}
+        ours = {"DATA_DIR": str(self.data_dir), "LEASE_SECONDS": str(LEASE_SECONDS), "SUMMARIZER": "extractive"}
         return inherited | {f"{PREFIX}{name}": value for name, value in ours.items()}
 
     def last_words(self) -> str:

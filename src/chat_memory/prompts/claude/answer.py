@@ -1,0 +1,49 @@
+"""What an answer must be before anybody looks at its facts: complete, a delta, and storable."""
+
+import re
+
+from pydantic import ValidationError
+
+from chat_memory.errors import ModelAnswerError
+from chat_memory.models import Delta
+
+UNUSABLE = {
+    "max_tokens": "it was cut off at the token limit",
+    "model_context_window_exceeded": "the turns do not fit the model's context: lower CHAT_MEMORY_MODEL_FOLD_BYTES",
+    "refusal": "the model refused",
+}
+"""Stop reasons that leave no delta, and what they mean to an operator."""
+_FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
+_ENTITY = re.compile("&(lt|gt|quot|amp);")
+_SIGNS = {"lt": "<", "gt": ">", "quot": '"', "amp": "&"}
+
+
+def read_answer(model: str, stop_reason: str | None, text: str) -> Delta:
+    """Turn a model's text into a delta, its words as the chat has them.
+
+    Raises:
+        ModelAnswerError: it is cut off, refused, no delta, or holds what PostgreSQL cannot store.
+    """
+    if stop_reason in UNUSABLE:
+        raise ModelAnswerError(model=model, reason=UNUSABLE[stop_reason])
+    try:
+        delta = Delta.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise ModelAnswerError(model=model, reason=f"it is no delta: {place}: {first['type']}") from None
+    texts = [text for fact in delta.facts for text in (fact.key, fact.value, fact.quote, fact.replaces)]
+    if any(_FORBIDDEN.search(text) for text in [*texts, delta.summary or ""]):
+        raise ModelAnswerError(model=model, reason="it holds NUL or half a surrogate pair")
+    facts = tuple(
+        fact.model_copy(
+            update={"key": unescape(fact.key), "value": unescape(fact.value), "quote": unescape(fact.quote)}
+        )
+        for fact in delta.facts
+    )
+    return Delta(facts=facts, summary=None if delta.summary is None else unescape(delta.summary))
+
+
+def unescape(text: str) -> str:
+    """Read what `request.escape` wrote; a model copies it as often as it reads it."""
+    return _ENTITY.sub(lambda match: _SIGNS[match[1]], text)

@@ -1,0 +1,115 @@
+"""The summarizer that asks Claude, or any server that speaks its Messages API."""
+
+import importlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from chat_memory.errors import ModelBusyError, ModelRefusedError
+from chat_memory.models import Usage
+from chat_memory.prompts.claude.answer import read_answer
+from chat_memory.prompts.claude.request import ECHOES, write_question, write_rules
+from chat_memory.prompts.summarizer import FoldRequest, Proposal
+from chat_memory.settings import Settings
+from chat_memory.telemetry import Event, log
+
+if TYPE_CHECKING:
+    from chat_memory.prompts.claude.provider import Counted, Provider
+
+REFUSED_SECONDS = 60.0
+"""How long a refused key is believed to stay refused: extraction folds meanwhile, without a call each time."""
+CACHE_WRITE_PRICE = 1.25
+CACHE_READ_PRICE = 0.1
+"""What a token written to or read from the provider's cache costs, in input tokens (Anthropic's price list)."""
+MILLION = 1_000_000
+
+
+class Claude:
+    """Folds by asking a model for a delta. Paused by the provider it asks nobody until the pause is over."""
+
+    name = "claude"
+    echoes = ECHOES
+
+    def __init__(self, settings: Settings, record: Callable[[Usage], Awaitable[None]]) -> None:
+        """Ask as the settings say; every answer's cost goes to `record`, whatever becomes of it."""
+        self.model = settings.model
+        self._settings = settings
+        self._record = record
+        self._rules = write_rules(settings.memory_tokens)
+        self._provider: Provider | None = None
+        self._loading = anyio.Lock()
+        self._pause: tuple[float, ModelBusyError | ModelRefusedError] | None = None
+        self._refused = False
+
+    async def fold(self, request: FoldRequest) -> Proposal:
+        """Ask for a delta.
+
+        Raises:
+            ModelError: there is none; its class says whether to ask again, and when.
+            NoKeyError: no credential resolves.
+        """
+        self._heed_pause()
+        provider = await self.load()
+        question = write_question(request, self._settings.model_fold_bytes)
+        try:
+            reply = await provider.ask(self._rules, question)
+        except (ModelBusyError, ModelRefusedError) as error:
+            self._begin_pause(error)
+            raise
+        self._refused = False
+        usage = self._price(reply.usage)
+        with anyio.CancelScope(shield=True):  # it was answered, so it is paid for
+            await self._record(usage)
+        delta = read_answer(self.model, reply.stop_reason, reply.text)
+        log(Event.MODEL_ANSWERED, level=logging.DEBUG, **usage.model_dump())
+        return Proposal(delta, usage)
+
+    async def load(self) -> "Provider":
+        """Load the SDK and open its client, once, beside everything else that goes on.
+
+        Raises:
+            NoKeyError: no credential resolves.
+        """
+        async with self._loading:
+            if self._provider is None:
+                module = await anyio.to_thread.run_sync(importlib.import_module, "chat_memory.prompts.claude.provider")
+                provider: Provider = await anyio.to_thread.run_sync(module.Provider, self._settings)
+                self._provider = provider
+            return self._provider
+
+    async def close(self) -> None:
+        """Close the provider's connections."""
+        if self._provider is not None:
+            await self._provider.close()
+
+    def _heed_pause(self) -> None:
+        """Ask nobody while the provider has asked for patience, or refuses us anyway."""
+        if self._pause is None:
+            return
+        until, error = self._pause
+        left = until - anyio.current_time()
+        if left > 0:
+            raise type(error)(**{**error.facts, "seconds": max(left, 1.0)})  # how long it still lasts
+        self._pause = None
+
+    def _begin_pause(self, error: ModelBusyError | ModelRefusedError) -> None:
+        seconds = REFUSED_SECONDS if isinstance(error, ModelRefusedError) else error.seconds
+        self._pause = (anyio.current_time() + seconds, error)
+        if isinstance(error, ModelRefusedError) and not self._refused:
+            self._refused = True  # said once: until a key works again it would only be repeated
+            log(Event.MODEL_REFUSED, level=logging.ERROR, remedy=str(error))
+
+    def _price(self, counted: "Counted") -> Usage:
+        """Count all input the same way, and what it costs by how the cache was used."""
+        written, read = counted.cache_creation_input_tokens or 0, counted.cache_read_input_tokens or 0
+        charged = counted.input_tokens + CACHE_WRITE_PRICE * written + CACHE_READ_PRICE * read
+        prices = self._settings.model_input_price, self._settings.model_output_price
+        return Usage(
+            tokens_in=counted.input_tokens + written + read,
+            tokens_out=counted.output_tokens,
+            tokens_cached=read,
+            cost_usd=(charged * prices[0] + counted.output_tokens * prices[1]) / MILLION,
+        )
