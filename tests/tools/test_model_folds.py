@@ -476,6 +476,14 @@ async def test_without_a_model_nothing_is_degraded_and_a_failing_chat_waits_for_
     assert (await work_of(db, "a"))["refold_from"] is None
 
 
+async def test_json_in_a_fence_is_json(asked: Toolbox, provider: MessagesServer) -> None:
+    """Local models that ignore the schema write it so."""
+    provider.always = saying('```json\n{"facts": [], "summary": "It is told."}\n```')
+    async with working(asked):
+        await tell(asked, "a", "Hello.")
+    assert (await recall(asked, "a"))["general_summary"] == "It is told."
+
+
 async def test_a_message_of_many_blocks_is_read_by_its_text(asked: Toolbox, provider: MessagesServer) -> None:
     """Blocks of other kinds are skipped: the first block need not be the answer."""
 

@@ -14,6 +14,8 @@ UNUSABLE = {
 }
 """Stop reasons that leave no delta, and what they mean to an operator."""
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
+_FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
+"""Models that are not held to a schema like to put their JSON in a fence."""
 _ENTITY = re.compile("&(lt|gt|quot|amp);")
 _SIGNS = {"lt": "<", "gt": ">", "quot": '"', "amp": "&"}
 
@@ -27,7 +29,8 @@ def read_answer(model: str, stop_reason: str | None, text: str) -> Delta:
     if stop_reason in UNUSABLE:
         raise ModelAnswerError(model=model, reason=UNUSABLE[stop_reason])
     try:
-        delta = Delta.model_validate_json(text)
+        fenced = _FENCED.fullmatch(text)
+        delta = Delta.model_validate_json(fenced[1] if fenced else text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
