@@ -1,4 +1,4 @@
-"""Lay out the .mcpb bundle: the wheel, a project for uv that asks for it, and a manifest made of what is said elsewhere.
+"""Lay out the .mcpb bundle: the wheel, a project for uv that asks for it, a manifest made of what is said elsewhere.
 
 Called by `scripts/bundle`. The manifest takes its words from `server.json` (title, description, what an installer is
 asked for), `pyproject.toml` and the tools themselves, so that it cannot fall behind them.
@@ -41,6 +41,8 @@ def main() -> int:
     parser.add_argument("wheel", type=Path)
     parser.add_argument("folder", type=Path)
     arguments = parser.parse_args()
+    if not arguments.wheel.name.startswith(f"chat_memory-{__version__}-"):
+        parser.error(f"{arguments.wheel.name} is not the wheel of version {__version__}: build it anew.")
     folder: Path = arguments.folder
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text(json.dumps(manifest(), indent=2) + "\n")
@@ -112,7 +114,7 @@ def summary_of(tool: str) -> str:
 
 
 def project_for_uv(wheel: str) -> str:
-    """Write the project uv makes an environment for: the wheel, and of what it needs the versions our tests ran with."""
+    """Write the project uv makes an environment for: the wheel, and what it needs in the versions our tests ran with."""
     pinned = [f"  {json.dumps(line)}," for line in (ROOT / "constraints.txt").read_text().splitlines()]
     lines = [
         "[project]",

@@ -1,7 +1,7 @@
 """Start an unpacked .mcpb bundle as a host would, and remember something with it.
 
-Called by `scripts/bundle`. The server is started twice, by a client of each protocol revision: the second reads what the
-first wrote.
+Called by `scripts/bundle`. The server is started twice, by a client of each protocol revision: the second reads what
+the first wrote.
 """
 
 import argparse
@@ -13,7 +13,6 @@ from typing import Any
 import anyio
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
-from mcp_types import CallToolResult
 
 from chat_memory.settings import PREFIX, inherited_environment
 
@@ -39,9 +38,9 @@ def main() -> int:
 
 def as_a_host_would(manifest: dict[str, Any], folder: Path, filled_in: dict[str, str]) -> StdioServerParameters:
     """Put the folder and the form's values in the places the manifest names."""
-    values = {"__dirname": str(folder)}
-    for option, field in manifest["user_config"].items():
-        values[f"user_config.{option}"] = filled_in.get(option, field["default"])
+    form: dict[str, dict[str, Any]] = manifest["user_config"]
+    values = {f"user_config.{option}": filled_in.get(option, str(field["default"])) for option, field in form.items()}
+    values["__dirname"] = str(folder)
 
     def fill(text: str) -> str:
         for name, value in values.items():
@@ -80,9 +79,10 @@ async def try_it(manifest: dict[str, Any], server: StdioServerParameters) -> Non
 async def ask(client: Client, tool: str, **arguments: object) -> dict[str, Any]:
     """Call a tool that must succeed."""
     result = await client.call_tool(tool, {"chat_id": CHAT, **arguments})
-    if not isinstance(result, CallToolResult) or result.is_error or result.structured_content is None:
+    if result.is_error:
         raise AssertionError(result)
-    return result.structured_content
+    reply: dict[str, Any] = result.structured_content
+    return reply
 
 
 if __name__ == "__main__":

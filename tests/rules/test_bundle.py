@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -62,6 +63,17 @@ def test_the_bundled_project_asks_for_the_wheel_and_the_pinned_versions() -> Non
     assert project["project"]["dependencies"] == ["chat-memory"]
     assert project["tool"]["uv"]["sources"] == {"chat-memory": {"path": "chat_memory-0-py3-none-any.whl"}}
     assert project["tool"]["uv"]["constraint-dependencies"] == (ROOT / "constraints.txt").read_text().splitlines()
+
+
+def test_a_wheel_of_another_version_is_not_bundled(tmp_path: Path) -> None:
+    """Fails without the check in main: dist/ keeps old wheels, and the manifest would lie about this one."""
+    wheel = tmp_path / "chat_memory-0.0.9-py3-none-any.whl"
+    wheel.touch()
+    command = [sys.executable, str(ROOT / "scripts" / "make_bundle.py"), str(wheel), str(tmp_path / "bundle")]
+    source = {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, env=source, capture_output=True, text=True, check=False)
+    assert "is not the wheel of version" in done.stderr
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_a_machine_without_uv_is_told_so(tmp_path: Path) -> None:

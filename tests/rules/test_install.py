@@ -42,8 +42,10 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]
 
 def build(kind: str, tree: Path, folder: Path) -> Path:
     """Build a distribution of a tree with the backend pyproject.toml names."""
-    command = [sys.executable, "-c", f"import hatchling.build, sys; print(hatchling.build.{kind}(sys.argv[1]))", folder]
-    return folder / subprocess.run(command, cwd=tree, capture_output=True, text=True, check=True).stdout.split()[-1]
+    ask = f"import hatchling.build, sys; print(hatchling.build.{kind}(sys.argv[1]))"
+    command = [sys.executable, "-c", ask, str(folder)]
+    made = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=True).stdout.split()[-1]
+    return folder / made
 
 
 def tracked(*patterns: str) -> set[str]:
