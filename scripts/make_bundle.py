@@ -114,7 +114,7 @@ def summary_of(tool: str) -> str:
 
 
 def project_for_uv(wheel: str) -> str:
-    """Write the project uv makes an environment for: the wheel, and what it needs in the versions our tests ran with."""
+    """Write the project uv makes an environment for: the wheel, and its needs in the versions our tests ran with."""
     pinned = [f"  {json.dumps(line)}," for line in (ROOT / "constraints.txt").read_text().splitlines()]
     lines = [
         "[project]",
