@@ -23,9 +23,9 @@ SERVER = [sys.executable, "-m", "chat_memory"]
 
 
 @asynccontextmanager
-async def connect(era: str, environment: Mapping[str, str]) -> AsyncGenerator[Client]:
+async def connect(era: str, environment: Mapping[str, str], command: list[str] = SERVER) -> AsyncGenerator[Client]:
     """Start a server of our own over stdio and connect the official client to it."""
-    parameters = StdioServerParameters(command=SERVER[0], args=SERVER[1:], env=dict(environment))
+    parameters = StdioServerParameters(command=command[0], args=command[1:], env=dict(environment))
     async with Client(stdio_client(parameters), mode=ERAS[era]) as client:
         assert client.protocol_version == era
         yield client
