@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chat_memory import __version__
-from chat_memory.settings import PREFIX, Settings
+from chat_memory.settings import Settings, variable_of
 from tests.rules.test_tree import project
 from tests.rules.tree import ROOT
 
@@ -18,8 +18,6 @@ LISTED: dict[str, Any] = json.loads((ROOT / "server.json").read_text())
 (PACKAGE,) = LISTED["packages"]
 VARIABLES: list[dict[str, Any]] = PACKAGE["environmentVariables"]
 NAME = r"[a-zA-Z0-9]+(\.[a-zA-Z0-9-]+)+/[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?"
-FOREIGN = {"ANTHROPIC_API_KEY"}
-"""Variables that are asked for under the name their own makers gave them."""
 
 
 def test_the_name_is_reverse_dns_and_the_readme_repeats_it() -> None:
@@ -52,8 +50,8 @@ def test_it_is_the_package_of_this_project_over_stdio_from_nobody_s_host() -> No
 def test_a_variable_it_asks_for_is_a_setting_and_says_what_the_setting_says(variable: dict[str, Any]) -> None:
     assert variable["format"] in {"string", "number", "boolean", "filepath"}
     assert not variable.get("isRequired")  # it starts by itself
-    setting = Settings.model_fields.get(variable["name"].removeprefix(PREFIX).lower())
-    assert variable["description"] == setting.description if setting else variable["name"] in FOREIGN
+    settings = {variable_of(field): info.description for field, info in Settings.model_fields.items()}
+    assert variable["description"] == settings[variable["name"]]
 
 
 def test_what_holds_a_credential_is_asked_for_as_a_secret() -> None:

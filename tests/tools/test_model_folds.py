@@ -240,12 +240,12 @@ async def test_what_was_made_while_degraded_stays_marked_until_the_model_has_loo
 async def test_a_refused_key_or_model_costs_one_call_one_log_line_and_no_memory(
     asked: Toolbox, db: Database, provider: MessagesServer, code: int
 ) -> None:
-    """Without ModelRefusedError in _is_given_up each would wait out its attempts; without the pause each asks."""
+    """Without ModelRefusedError in _is_given_up the first claim would fold nothing; without the pause each chat asks."""
     provider.always = status(code, "authentication_error")
     with capture_logs() as logs:
-        async with working(asked):
-            for chat_id in ("a", "b", "c"):
-                assert (await tell(asked, chat_id, "My name is Ann."))["status"] == "complete"
+        for chat_id in ("a", "b", "c"):
+            await append(db, chat_id, "My name is Ann.")
+            assert await fold(asked, await claim_one(db, chat_id)) == 1
     assert len(provider.asked) == 1
     for chat_id in ("a", "b", "c"):
         memory = await recall(asked, chat_id)
