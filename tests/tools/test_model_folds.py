@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from chat_memory.errors import FoldError, ModelAnswerError, ModelBusyError, ModelFailedError
 from chat_memory.models import Caller, Usage
 from chat_memory.prompts.choice import open_summarizers
+from chat_memory.prompts.claude import summarizer
 from chat_memory.server.catalogue import CATALOGUE
 from chat_memory.settings import Settings, read_settings
 from chat_memory.storage import memory_versions, model_spend
@@ -59,8 +60,8 @@ async def asking(db: Database, box: Toolbox, url: str, **settings: str) -> Async
     async def record(usage: Usage) -> None:
         await db.run(lambda session: model_spend.record_spend(session, read.model, usage))
 
-    async with open_summarizers(read, record) as (summarizer, fallback):
-        yield replace(box, settings=read, summarizer=summarizer, fallback=fallback)
+    async with open_summarizers(read, record) as (model, fallback):
+        yield replace(box, settings=read, summarizer=model, fallback=fallback)
 
 
 @pytest.fixture
@@ -240,7 +241,7 @@ async def test_what_was_made_while_degraded_stays_marked_until_the_model_has_loo
 async def test_a_refused_key_or_model_costs_one_call_one_log_line_and_no_memory(
     asked: Toolbox, db: Database, provider: MessagesServer, code: int
 ) -> None:
-    """Without ModelRefusedError in _is_given_up the first claim would fold nothing; without the pause each chat asks."""
+    """Without ModelRefusedError in _is_given_up the first claim folds nothing; without the pause each chat asks."""
     provider.always = status(code, "authentication_error")
     with capture_logs() as logs:
         for chat_id in ("a", "b", "c"):
@@ -254,6 +255,20 @@ async def test_a_refused_key_or_model_costs_one_call_one_log_line_and_no_memory(
     (told,) = [line for line in logs if line["event"] == "model_refused"]
     assert f"HTTP {code}" in told["remedy"]
     assert "ANTHROPIC_API_KEY" in told["remedy"]
+
+
+async def test_a_key_that_stays_refused_is_complained_of_once(
+    asked: Toolbox, db: Database, provider: MessagesServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without `_refused` in Claude every minute of a forgotten key would fill the log with the same words."""
+    monkeypatch.setattr(summarizer, "REFUSED_SECONDS", 0.0)
+    provider.next_faults = [status(401, "authentication_error")] * 2
+    with capture_logs() as logs:
+        for chat_id in ("a", "b"):
+            await append(db, chat_id, "My name is Ann.")
+            await fold(asked, await claim_one(db, chat_id))
+    assert len(provider.asked) == 2
+    assert len([line for line in logs if line["event"] == "model_refused"]) == 1
 
 
 async def test_a_wrong_key_is_refused_by_the_provider_itself(

@@ -1,4 +1,4 @@
-"""What an answer must be before anybody looks at its facts: complete, a delta, and storable."""
+"""What an answer must be before the gate looks at its facts: complete, and a delta."""
 
 import re
 
@@ -13,7 +13,6 @@ UNUSABLE = {
     "refusal": "the model refused",
 }
 """Stop reasons that leave no delta, and what they mean to an operator."""
-_FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 _FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
 """Models that are not held to a schema like to put their JSON in a fence."""
 _ENTITY = re.compile("&(lt|gt|quot|amp);")
@@ -24,7 +23,7 @@ def read_answer(model: str, stop_reason: str | None, text: str) -> Delta:
     """Turn a model's text into a delta, its words as the chat has them.
 
     Raises:
-        ModelAnswerError: it is cut off, refused, no delta, or holds what PostgreSQL cannot store.
+        ModelAnswerError: it is cut off, refused, or no delta.
     """
     if stop_reason in UNUSABLE:
         raise ModelAnswerError(model=model, reason=UNUSABLE[stop_reason])
@@ -35,9 +34,6 @@ def read_answer(model: str, stop_reason: str | None, text: str) -> Delta:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise ModelAnswerError(model=model, reason=f"it is no delta: {place}: {first['type']}") from None
-    texts = [text for fact in delta.facts for text in (fact.key, fact.value, fact.quote, fact.replaces)]
-    if any(_FORBIDDEN.search(text) for text in [*texts, delta.summary or ""]):
-        raise ModelAnswerError(model=model, reason="it holds NUL or half a surrogate pair")
     facts = tuple(
         fact.model_copy(
             update={"key": unescape(fact.key), "value": unescape(fact.value), "quote": unescape(fact.quote)}
