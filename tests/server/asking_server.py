@@ -31,12 +31,14 @@ async def ask_user(_box: Toolbox, caller: Caller, question: str, seconds: float 
     return Reply(answers=answers)
 
 
+ENTRY = describe(ask_user, ToolAnnotations(title="Ask"))
+ASKING = {**CATALOGUE, "ask_user": ENTRY, "ask_again": ENTRY}
+
+
 async def serve(database_url: str, owner: str) -> None:
     """Serve one client over stdin and stdout until it leaves."""
     app = App(Settings(database_url=database_url, owner=owner, worker=False))
-    entry = describe(ask_user, ToolAnnotations(title="Ask"))
-    catalogue = {**CATALOGUE, "ask_user": entry, "ask_again": entry}
-    server = MemoryServer(app, lambda opened, _: Caller(opened.owner), catalogue).build()
+    server = MemoryServer(app, lambda opened, _: Caller(opened.owner), ASKING).build()
     async with anyio.create_task_group() as group, stdio_streams() as (read, write):
         group.start_soon(app.run)
         await server.run(read, write, server.create_initialization_options())

@@ -11,10 +11,12 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client import ClientRequestContext
 from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 
 from chat_memory.storage.database import Database
-from tests.server.asking_server import ANOTHER
+from tests.http import serve_http
+from tests.server.asking_server import ANOTHER, ASKING
 from tests.sessions import ERAS, MODERN, RawServer, ask, start_raw
 
 QUESTION = "Is your name Ada?"
@@ -186,3 +188,15 @@ async def test_a_state_answers_for_its_own_call_only(environment: dict[str, str]
         answers.append(await call(raw, yes))
     assert answers[0]["error"]["code"] == -32602
     assert answers == [answers[0]] * 8
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_user_is_asked_over_http_too(database_url: str, era: str) -> None:
+    """Without the request's id in ask_at_once the question would wait for a stream of its own, which nobody reads."""
+    user = User(ANSWERS[0][0])
+    async with (
+        serve_http(database_url, ASKING) as url,
+        Client(streamable_http_client(url), mode=ERAS[era], elicitation_callback=user) as client,
+    ):
+        with anyio.fail_after(60):
+            assert (await ask(client, "ask_user", question=QUESTION))["answers"] == ["yes"]

@@ -1,7 +1,6 @@
 """Tasks as the official client meets them: an extension of its own polls, and its caller sees the result only."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Literal
 
 import anyio
@@ -12,16 +11,12 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, Request, RequestParams, Result
 
-from chat_memory.models import Caller
-from chat_memory.server.app import App
-from chat_memory.server.mcp import MemoryServer
-from chat_memory.settings import Settings
 from chat_memory.tools.fold import fold
 from chat_memory.tools.toolbox import Toolbox
 from tests.chats import claim_one
+from tests.http import serve_http
 from tests.sessions import MODERN, SERVER, ask
 
-URL = "http://127.0.0.1:8000"
 Json = dict[str, Any]
 SAID = [{"role": "user", "content": "My name is Ada."}]
 
@@ -69,22 +64,6 @@ class Polling(ClientExtension):
                     return seen.result
 
 
-@asynccontextmanager
-async def serve_http(database_url: str) -> AsyncGenerator[httpx2.AsyncClient]:
-    """The handlers behind the SDK's own HTTP transport, reached without a socket."""
-    app = App(Settings(database_url=database_url, owner="alice", worker=False))
-    server = MemoryServer(app, lambda opened, _: Caller(opened.owner)).build()
-    transport = httpx2.ASGITransport(server.streamable_http_app(stateless_http=True))
-    async with (
-        anyio.create_task_group() as group,
-        server.session_manager.run(),
-        httpx2.AsyncClient(transport=transport, base_url=URL) as http,
-    ):
-        group.start_soon(app.run)
-        yield http
-        group.cancel_scope.cancel()
-
-
 async def wait_as_a_client(client: Client, polling: Polling) -> None:
     """Wait for a fold, and get the tool's result although a task came first."""
     receipt = await ask(client, "update_memory", chat_id="a", messages=SAID, wait_seconds=60)
@@ -106,8 +85,8 @@ async def test_a_caller_over_http_sees_no_task_either(database_url: str, box: To
     """The handlers know no transport; the client names the task in a routing header."""
     polling = Polling(lambda: fold_all(box))
     async with (
-        serve_http(database_url) as http,
-        Client(streamable_http_client(f"{URL}/mcp", http_client=http), extensions=[polling]) as client,
+        serve_http(database_url) as url,
+        Client(streamable_http_client(url), extensions=[polling]) as client,
     ):
         await wait_as_a_client(client, polling)
 
@@ -123,9 +102,9 @@ async def test_a_header_that_names_another_task_is_refused(database_url: str) ->
         "Mcp-Method": "tasks/get",
     }
     codes: list[int] = []
-    async with serve_http(database_url) as http:
+    async with serve_http(database_url) as url, httpx2.AsyncClient() as http:
         for name in ("two", "one"):
-            answer = await http.post("/mcp", json=body, headers=headers | {"Mcp-Name": name})
+            answer = await http.post(url, json=body, headers=headers | {"Mcp-Name": name})
             codes.append(answer.json()["error"]["code"])
     assert codes == [-32020, -32602]
 

@@ -1,13 +1,14 @@
 """Tasks in the database: they end once, die with their chat, and do not pile up."""
 
 from datetime import timedelta
+from typing import Literal
 from uuid import UUID, uuid4
 
 from chat_memory.models import Task
-from chat_memory.storage import lives, tasks
+from chat_memory.storage import chat_work, lives, tasks
 from chat_memory.storage.database import Database
 from chat_memory.storage.receipts import Span
-from tests.chats import OWNER, append, key_of, pass_time
+from tests.chats import LEASE, OWNER, append, claim_one, key_of, pass_time
 
 TWINS = [name for name in (f"chat {number}" for number in range(5_000)) if key_of(name).bucket == 7][:2]
 """Two chats of one bucket."""
@@ -25,9 +26,11 @@ async def read(db: Database, chat_id: str, task_id: UUID, owner: str = OWNER) ->
         return await tasks.find_task(session, key_of(chat_id), owner, task_id)
 
 
-async def end(db: Database, task_id: UUID, owner: str = OWNER) -> bool:
+async def end(
+    db: Database, task_id: UUID, owner: str = OWNER, ending: Literal["cancelled", "failed"] = "cancelled"
+) -> bool:
     async with db.session() as session:
-        return await tasks.end_task(session, key_of("a"), owner, task_id, "cancelled")
+        return await tasks.end_task(session, key_of("a"), owner, task_id, ending)
 
 
 async def test_a_chat_that_is_gone_gets_no_task(db: Database) -> None:
@@ -67,3 +70,13 @@ async def test_a_task_ends_once_and_by_its_owner(db: Database) -> None:
     assert await read(db, "a", task_id) == ended
     assert await read(db, "a", task_id, "mallory") is None
     assert not await end(db, uuid4())
+
+
+async def test_a_task_ends_as_the_cursor_says_by_then(db: Database) -> None:
+    """Without `work.failed` in end_task a task could fail whose chat was helped meanwhile, told so by an older read."""
+    task_id = await open_task(db, "a")
+    assert not await end(db, task_id, ending="failed")
+    async with db.session() as session:
+        assert await chat_work.record_failure(session, await claim_one(db, "a"), "it broke", LEASE, 1)
+    assert not await end(db, task_id, ending="cancelled")
+    assert await end(db, task_id, ending="failed")

@@ -46,7 +46,7 @@ async def start_summarize(box: Toolbox, caller: Caller, chat_id: str, *, wait_se
     """
     key = chat_key(caller.owner, check_chat_id(chat_id))
     started = await read_cursor(box, caller, chat_id)
-    if not wait_seconds or not box.settings.worker or started.done_seq == started.head_seq:
+    if not wait_seconds or not box.settings.worker:
         return await summarize(box, caller, chat_id, wait_seconds)
     await _hasten(box, key)
     if await wait_folded(box, caller.owner, key, started.head_seq, min(wait_seconds, GRACE_SECONDS)):
