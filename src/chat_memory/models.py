@@ -296,20 +296,3 @@ class ForgetReply(Frozen):
 
     chat_id: str
     deleted: dict[str, int]
-
-
-TaskTool = Literal["update_memory", "summarize"]
-TaskStatus = Literal["working", "completed", "failed", "cancelled"]
-
-
-class Task(Frozen):
-    """A call that is answered later: done when turns `first_seq` to `last_seq` are folded."""
-
-    task_id: str
-    tool: TaskTool
-    chat_id: str
-    first_seq: int
-    last_seq: int
-    status: TaskStatus
-    created_at: datetime
-    updated_at: datetime

@@ -4,10 +4,10 @@ from datetime import timedelta
 from typing import Literal
 from uuid import UUID, uuid4
 
-from chat_memory.models import Task
 from chat_memory.storage import chat_work, lives, tasks
 from chat_memory.storage.database import Database
 from chat_memory.storage.receipts import Span
+from chat_memory.storage.tasks import Task
 from tests.chats import LEASE, OWNER, append, claim_one, key_of, pass_time
 
 TWINS = [name for name in (f"chat {number}" for number in range(5_000)) if key_of(name).bucket == 7][:2]

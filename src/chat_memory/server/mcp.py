@@ -43,12 +43,13 @@ from pydantic import BaseModel
 
 from chat_memory import __version__
 from chat_memory.errors import ChatMemoryError
-from chat_memory.models import Caller, ChatKey, ChatListReply, HistoryReply, MemoryReply, Task, chat_key
+from chat_memory.models import Caller, ChatKey, ChatListReply, HistoryReply, MemoryReply, chat_key
 from chat_memory.server.app import App, Opened
 from chat_memory.server.catalogue import CATALOGUE, Entry
 from chat_memory.server.questions import QuestionAsked, Questions
 from chat_memory.server.resources import TEMPLATE, Watchers, chat_id_of, uri_of
 from chat_memory.server.tasks import CreateTaskResult, Tasks, created, may_start, refuse_undeclared_watch
+from chat_memory.storage.tasks import Task
 from chat_memory.telemetry import Event, log
 from chat_memory.tools.filling import render
 from chat_memory.tools.get_memory import list_chats, read_memory

@@ -27,10 +27,10 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel
 
 from chat_memory.errors import ChatMemoryError
-from chat_memory.models import Caller, Task
+from chat_memory.models import Caller
 from chat_memory.server.app import Opened
 from chat_memory.server.catalogue import Entry, ToolFunction
-from chat_memory.storage.tasks import LIFETIME
+from chat_memory.storage.tasks import LIFETIME, Task
 from chat_memory.tools.tasks import cancel_task, read_reply, read_task, start_summarize, start_update
 from chat_memory.tools.toolbox import Toolbox
 

@@ -1,10 +1,10 @@
 """Calls that are answered later: which turns they wait for. How far those are is the cursor's."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID, uuid4
 
-from chat_memory.models import ChatKey, Task, TaskStatus, TaskTool
+from chat_memory.models import ChatKey, Frozen
 from chat_memory.storage import chat_work
 from chat_memory.storage.chat_work import hash_owner
 from chat_memory.storage.database import Database, Record, Session, retried
@@ -14,6 +14,22 @@ from chat_memory.storage.receipts import Span
 QUERIES = load_queries("tasks")
 LIFETIME = timedelta(hours=1)
 """How long a task can be asked for after its call: a client that polls once a second is long gone by then."""
+
+TaskTool = Literal["update_memory", "summarize"]
+TaskStatus = Literal["working", "completed", "failed", "cancelled"]
+
+
+class Task(Frozen):
+    """A call that is answered later: done when turns `first_seq` to `last_seq` are folded."""
+
+    task_id: str
+    tool: TaskTool
+    chat_id: str
+    first_seq: int
+    last_seq: int
+    status: TaskStatus
+    created_at: datetime
+    updated_at: datetime
 
 
 async def open_task(db: Database, key: ChatKey, owner: str, tool: TaskTool, span: Span) -> UUID | None:

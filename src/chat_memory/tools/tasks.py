@@ -5,12 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from chat_memory.errors import UnknownChatError
-from chat_memory.models import Caller, ChatKey, MemoryReply, Receipt, Task, TaskTool, chat_key
+from chat_memory.models import Caller, ChatKey, MemoryReply, Receipt, chat_key
 from chat_memory.storage import chat_work, tasks
 from chat_memory.storage.bell import Ring, ring
 from chat_memory.storage.chat_work import Cursor
 from chat_memory.storage.database import Session, retried
 from chat_memory.storage.receipts import Span
+from chat_memory.storage.tasks import Task, TaskTool
 from chat_memory.telemetry import Event, log
 from chat_memory.tools.awaiting import wait_folded
 from chat_memory.tools.intake import check_chat_id
