@@ -23,11 +23,13 @@ class Reply(BaseModel):
     answers: list[Answer]
 
 
-async def ask_user(_box: Toolbox, caller: Caller, question: str, seconds: float = 60, *, twice: bool = False) -> Reply:
+async def ask_user(
+    _box: Toolbox, caller: Caller, question: str, seconds: float = 60, twice_within: float = -1
+) -> Reply:
     """Ask the user."""
     answers = [await caller.ask(question, seconds)]
-    if twice:
-        answers.append(await caller.ask(ANOTHER, seconds))
+    if twice_within >= 0:
+        answers.append(await caller.ask(ANOTHER, twice_within))
     return Reply(answers=answers)
 
 

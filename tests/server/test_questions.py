@@ -84,7 +84,7 @@ async def test_one_call_may_ask_twice(environment: dict[str, str], era: str) -> 
     """Without State.answers the 2026 era would ask the first question again for ever."""
     user = User(ANSWERS[0][0])
     async with connect(era, environment, user) as client:
-        answered = await ask(client, "ask_user", question=QUESTION, twice=True)
+        answered = await ask(client, "ask_user", question=QUESTION, twice_within=60)
     assert answered["answers"] == ["yes", "yes"]
     assert user.asked == [QUESTION, ANOTHER]
 
@@ -124,9 +124,15 @@ async def initialize(raw: RawServer) -> None:
     await raw.send_json(method="notifications/initialized")
 
 
-async def call(raw: RawServer, more: Json = NOTHING, tool: str = "ask_user", seconds: float = 60) -> Json:
+async def call(
+    raw: RawServer,
+    more: Json = NOTHING,
+    tool: str = "ask_user",
+    seconds: float = 60,
+    twice_within: float = -1,
+) -> Json:
     """Call the asking tool in the 2026 era."""
-    arguments: Json = {"question": QUESTION, "seconds": seconds}
+    arguments: Json = {"question": QUESTION, "seconds": seconds, "twice_within": twice_within}
     parameters: Json = {"name": tool, "arguments": arguments, "_meta": ASKABLE, **more}
     await raw.send_json(id=1, method="tools/call", params=parameters)
     return await raw.receive()
@@ -137,9 +143,9 @@ def reply(name: str, state: str) -> Json:
     return {"inputResponses": {name: YES}, "requestState": state}
 
 
-async def begin(raw: RawServer, seconds: float = 60) -> tuple[str, str]:
+async def begin(raw: RawServer, seconds: float = 60, twice_within: float = -1) -> tuple[str, str]:
     """Let the tool ask, and return the question's name and the state."""
-    result = (await call(raw, seconds=seconds))["result"]
+    result = (await call(raw, NOTHING, "ask_user", seconds, twice_within))["result"]
     assert result["resultType"] == "input_required"
     ((name, question),) = result["inputRequests"].items()
     assert question["method"] == "elicitation/create"
@@ -163,6 +169,17 @@ async def test_an_answer_that_comes_too_late_is_none(environment: dict[str, str]
         name, state = await begin(raw, seconds=0)
         answer = await call(raw, reply(name, state), seconds=0)
     assert answer["result"]["structuredContent"]["answers"] == ["timed_out"]
+
+
+async def test_an_earlier_answer_is_not_kept_for_ever(environment: dict[str, str]) -> None:
+    """With `answers` looked at before `until` the state of a second question would hold the first yes for ever."""
+    async with start_raw(environment, command(environment)) as raw:
+        name, state = await begin(raw, twice_within=0)
+        asked = (await call(raw, reply(name, state), twice_within=0))["result"]
+        assert asked["resultType"] == "input_required"
+        (another,) = asked["inputRequests"]
+        late = await call(raw, reply(another, asked["requestState"]), twice_within=0)
+    assert late["result"]["structuredContent"]["answers"] == ["timed_out", "timed_out"]
 
 
 async def test_an_answer_without_its_question_is_asked_for(environment: dict[str, str]) -> None:

@@ -159,7 +159,7 @@ async def test_the_most_overdue_bucket_comes_first(db: Database) -> None:
 
 
 async def test_a_hastened_chat_is_due_whatever_it_waited_for(db: Database) -> None:
-    """Without `failed_at = null` or `due_at = clock.at` in hasten_chat nobody would come for a chat that is asked for."""
+    """Without `failed_at = null` or `due_at = clock.at` in hasten_chat nobody would come for it."""
     for max_attempts in (9, 1):
         await append(db, "a", "one")
         async with db.session() as session:

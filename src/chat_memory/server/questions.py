@@ -98,12 +98,12 @@ class Questions:
         if self._params.request_state is None:
             return None
         state = self._unseal(self._params.request_state, codec)
+        if state.asked != name and name not in state.answers:
+            return None
+        if state.until <= key.at:  # what was answered before grows old with the question that is open
+            return Answer.TIMED_OUT
         if name in state.answers:
             return state.answers[name]
-        if state.asked != name:
-            return None
-        if state.until <= key.at:
-            return Answer.TIMED_OUT
         response = (self._params.input_responses or {}).get(name)
         return read_answer(response) if isinstance(response, ElicitResult) else None
 
