@@ -1,12 +1,14 @@
 """Questions to the user over real stdio, in both eras: what they do with it reaches the tool, and nothing else does."""
 
+import json
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx2
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client import ClientRequestContext
@@ -209,7 +211,7 @@ async def test_a_state_answers_for_its_own_call_only(environment: dict[str, str]
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_user_is_asked_over_http_too(database_url: str, era: str) -> None:
-    """Without the request's id in ask_at_once the question would wait for a stream of its own, which nobody reads."""
+    """The handlers know no transport."""
     user = User(ANSWERS[0][0])
     async with (
         serve_http(database_url, ASKING) as url,
@@ -217,3 +219,34 @@ async def test_a_user_is_asked_over_http_too(database_url: str, era: str) -> Non
     ):
         with anyio.fail_after(60):
             assert (await ask(client, "ask_user", question=QUESTION))["answers"] == ["yes"]
+
+
+async def test_the_question_comes_on_the_stream_of_its_call(database_url: str) -> None:
+    """Without the request's id in ask_at_once it would wait for a stream of its own, which not every client opens."""
+    capabilities: Json = {"elicitation": {}}
+    client: Json = {"name": "raw", "version": "0"}
+    hello: Json = {"protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": client}
+    wanted: Json = {"name": "ask_user", "arguments": {"question": QUESTION}}
+    headers = {"Accept": "application/json, text/event-stream", "Mcp-Protocol-Version": "2025-11-25"}
+    async with serve_http(database_url, ASKING) as url, httpx2.AsyncClient(headers=headers) as http:
+        greeted = await http.post(url, json={"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello})
+        http.headers["Mcp-Session-Id"] = greeted.headers["Mcp-Session-Id"]
+        await http.post(url, json={"jsonrpc": "2.0", "method": "notifications/initialized"})
+        called: Json = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": wanted}
+        with anyio.fail_after(60):
+            async with http.stream("POST", url, json=called) as stream:
+                lines = stream.aiter_lines()
+                asked = await next_event(lines)
+                assert asked["method"] == "elicitation/create"
+                await http.post(url, json={"jsonrpc": "2.0", "id": asked["id"], "result": YES})
+                answer = await next_event(lines)
+    assert answer["result"]["structuredContent"]["answers"] == ["yes"]
+
+
+async def next_event(lines: AsyncIterator[str]) -> Json:
+    """Read the next message of an event stream."""
+    async for line in lines:
+        if line.startswith("data: {"):
+            message: Json = json.loads(line.removeprefix("data: "))
+            return message
+    raise AssertionError
