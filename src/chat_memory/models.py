@@ -1,9 +1,11 @@
 """The nouns: chats, turns, facts, memories, deltas and the replies built from them."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple
+from enum import StrEnum
+from typing import Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -28,12 +30,40 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Answer(StrEnum):
+    """What became of a yes/no question to the user. Only YES is a yes: everything else means do not do it."""
+
+    YES = "yes"
+    NO = "no"
+    DECLINED = "declined"
+    """The user refused to answer."""
+    CANCELLED = "cancelled"
+    """The user closed the question, or what came back holds no answer."""
+    UNSUPPORTED = "unsupported"
+    """This client cannot ask its user."""
+    TIMED_OUT = "timed_out"
+    """Nobody answered in time."""
+
+
+Ask: TypeAlias = Callable[[str, float], Awaitable[Answer]]
+"""Ask the caller's user a yes/no question and wait up to so many seconds."""
+
+
+async def ask_nobody(_question: str, _seconds: float) -> Answer:
+    """Answer for a caller that has no user to ask."""
+    return Answer.UNSUPPORTED
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: the owner from the credential, and what the credential allows."""
+    """Who calls: the owner from the credential, what the credential allows, and the way to the user behind it.
+
+    Before `ask` a tool has written nothing: a client of 2026-07-28 sends the whole call again with the answer.
+    """
 
     owner: str
     scopes: frozenset[str] = frozenset()
+    ask: Ask = field(default=ask_nobody, compare=False)
 
 
 class ChatKey(NamedTuple):
