@@ -1,9 +1,10 @@
 """The nouns: chats, turns, facts, memories, deltas and the replies built from them."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -28,12 +29,21 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Report: TypeAlias = Callable[[float, float, str], Awaitable[None]]
+"""Tells a caller that waits how far its call is: done, of how much, in words."""
+
+
+async def tell_nobody(_done: float, _total: float, _words: str) -> None:
+    """Report to a caller that did not ask."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: the owner from the credential, and what the credential allows."""
+    """Who calls: the owner from the credential, what the credential allows, and how to tell of progress."""
 
     owner: str
     scopes: frozenset[str] = frozenset()
+    report: Report = field(default=tell_nobody, compare=False, repr=False)
 
 
 class ChatKey(NamedTuple):

@@ -2,15 +2,21 @@
 
 import signal
 import sys
+from collections.abc import Callable
 
 import anyio
 
 
 async def cancel_on_signal(scope: anyio.CancelScope) -> None:
     """Cancel `scope` on SIGINT or SIGTERM: leases are handed back and the embedded server is left in order."""
+    await answer_signals(scope.cancel)
+
+
+async def answer_signals(*answers: Callable[[], None]) -> None:
+    """Call one after the other, the first at the first SIGINT or SIGTERM, the next at the next."""
     if sys.platform == "win32":  # no signal reception there: the client ends the process
         return
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            scope.cancel()
-            return
+        for answer in answers:
+            await anext(signals)
+            answer()

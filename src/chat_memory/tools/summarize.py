@@ -9,6 +9,7 @@ from chat_memory.models import Caller, ChatKey, MemoryReply, chat_key
 from chat_memory.storage import chat_work
 from chat_memory.storage.bell import Waiter
 from chat_memory.storage.chat_work import Claim, Cursor
+from chat_memory.tools.awaiting import Progress
 from chat_memory.tools.fold import fold
 from chat_memory.tools.get_memory import read_memory
 from chat_memory.tools.intake import check_chat_id
@@ -21,9 +22,11 @@ async def summarize(box: Toolbox, caller: Caller, chat_id: ChatId, wait_seconds:
     key = chat_key(caller.owner, check_chat_id(chat_id))
     cursor = await _read_cursor(box, caller.owner, chat_id)
     target = cursor.head_seq
+    progress = Progress(caller.report, cursor.done_seq, target)
     with anyio.move_on_after(wait_seconds):
         async with box.bell.waiting(key) as waiter:
-            while (await _read_cursor(box, caller.owner, chat_id)).done_seq < target:
+            while (now := await _read_cursor(box, caller.owner, chat_id)).done_seq < target:
+                await progress.tell(now.done_seq)
                 await _fold_or_wait(box, key, waiter)
     reply = await read_memory(box, caller, chat_id)
     return reply.model_copy(update={"folded": max(0, min(target, reply.covers_seq) - cursor.done_seq)})
