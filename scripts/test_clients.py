@@ -187,16 +187,15 @@ def start(client: Client) -> tuple[int, str]:
 
 
 def command_of(client: Client) -> list[str]:
-    """Return the command that runs a program. Node looks for packages beside it, so it runs as a copy there."""
+    """Return the command that runs a program. Node looks for packages above it, so it runs as a copy there."""
     folder = TOOLS / client.family
     match client.path.suffix:
         case ".py":
             # Isolated: a program named like its package would otherwise import itself.
             return [str(folder / "bin" / "python"), "-I", str(client.path)]
         case ".mjs":
-            for name in (client.path.name, "conversation.json"):
-                shutil.copy2(PROGRAMS / name, folder)
-            return ["node", str(folder / client.path.name)]
+            shutil.copytree(PROGRAMS, folder / "programs", dirs_exist_ok=True)
+            return ["node", str(folder / "programs" / client.path.name)]
         case _:
             return ["sh", str(client.path)]
 
@@ -221,11 +220,13 @@ def scratch() -> Generator[Path]:
 
 def launch(folder: Path, name: str, module: str) -> None:
     """Write a program that starts a module of ours, with a data folder of its own and a quiet log."""
-    told = [f"CHAT_MEMORY_DATA_DIR={folder / 'data'}", "CHAT_MEMORY_LOG_LEVEL=warning"]
-    path = f"PYTHONPATH={ROOT / 'src'}:{ROOT}"
     program = folder / "bin" / name
-    words = " ".join(f"'{word}'" for word in ["env", *told, path, sys.executable, "-m", module])
-    program.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+    program.write_text(
+        "#!/bin/sh\n"
+        f"export CHAT_MEMORY_DATA_DIR='{folder / 'data'}' PYTHONPATH='{ROOT / 'src'}:{ROOT}'\n"
+        'export CHAT_MEMORY_LOG_LEVEL="${CHAT_MEMORY_LOG_LEVEL:-warning}"\n'
+        f"exec '{sys.executable}' -m {module} \"$@\"\n"
+    )
     program.chmod(0o755)
 
 
