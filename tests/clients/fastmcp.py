@@ -1,4 +1,4 @@
-"""fastmcp's Client, the library most Python clients are written with: over stdio, and by URL what was written over stdio."""
+"""fastmcp's Client, which many Python clients are written with: over stdio, then by URL what was written over stdio."""
 
 import json
 import re
