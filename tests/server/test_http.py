@@ -85,7 +85,9 @@ async def test_stdio_and_http_on_one_machine_share_chats(client: Client, environ
 
 @pytest.mark.parametrize("era", list(ERAS))
 @pytest.mark.parametrize("transport", ["stdio", "http"])
-async def test_a_caller_that_waits_hears_how_far_it_is(environment: dict[str, str], era: str, transport: str) -> None:
+async def test_a_caller_that_waits_hears_how_far_it_is(
+    environment: dict[str, str], era: str, transport: str
+) -> None:
     """Without report_progress, or progress.tell in either tool, a long call would be silent."""
     heard: list[tuple[float, float | None, str | None]] = []
 
