@@ -69,6 +69,24 @@ class Served:
         return line
 
 
+class Told:
+    """Progress of a call, as it comes in."""
+
+    def __init__(self) -> None:
+        self.news: list[tuple[float, float | None, str | None]] = []
+        self._begun = anyio.Event()
+
+    async def take(self, progress: float, total: float | None, message: str | None) -> None:
+        """Hear of progress."""
+        self.news.append((progress, total, message))
+        self._begun.set()
+
+    async def begun(self) -> None:
+        """Wait for the first news: from here on the call waits for a fold."""
+        with anyio.fail_after(60):
+            await self._begun.wait()
+
+
 @asynccontextmanager
 async def start_http(environment: Mapping[str, str], *options: str) -> AsyncGenerator[Served]:
     """Start a server of our own over HTTP on a free port; at the end it must leave in order when told to."""
@@ -115,10 +133,12 @@ async def connect_http(
 
 
 @asynccontextmanager
-async def connect(era: str, environment: Mapping[str, str]) -> AsyncGenerator[Client]:
+async def connect(
+    era: str, environment: Mapping[str, str], *, message_handler: MessageHandlerFnT | None = None
+) -> AsyncGenerator[Client]:
     """Start a server of our own over stdio and connect the official client to it."""
     parameters = StdioServerParameters(command=SERVER[0], args=SERVER[1:], env=dict(environment))
-    async with Client(stdio_client(parameters), mode=ERAS[era]) as client:
+    async with Client(stdio_client(parameters), mode=ERAS[era], message_handler=message_handler) as client:
         assert client.protocol_version == era
         yield client
 

@@ -3,6 +3,7 @@
 import json
 import signal
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 
 import anyio
 import httpx2
@@ -15,8 +16,9 @@ from chat_memory.errors import AddressError, OpenDoorError
 from chat_memory.server.http import listen, serve_http
 from chat_memory.server.resources import uri_of
 from chat_memory.settings import Settings
+from tests.posts import ACCEPT, HANDSHAKE, error_of, open_session, post, result_of
 from tests.server.test_stdio import BAD
-from tests.sessions import ERAS, Served, ask, connect, connect_http, refused, start_http
+from tests.sessions import ERAS, Served, Told, ask, connect, connect_http, refused, start_http, text_of
 
 SAID = [{"role": "user", "content": "My name is Ada and my budget is 500 euros."}]
 LONG = 60
@@ -85,24 +87,18 @@ async def test_stdio_and_http_on_one_machine_share_chats(client: Client, environ
 
 @pytest.mark.parametrize("era", list(ERAS))
 @pytest.mark.parametrize("transport", ["stdio", "http"])
-async def test_a_caller_that_waits_hears_how_far_it_is(
-    environment: dict[str, str], era: str, transport: str
-) -> None:
+async def test_a_caller_that_waits_hears_how_far_it_is(environment: dict[str, str], era: str, transport: str) -> None:
     """Without report_progress, or progress.tell in either tool, a long call would be silent."""
-    heard: list[tuple[float, float | None, str | None]] = []
-
-    async def hear(done: float, total: float | None, words: str | None) -> None:
-        heard.append((done, total, words))
-
+    heard = Told()
     told = environment | {"CHAT_MEMORY_WORKER": "false"}
     async with start_http(told) as idle:
         connection = connect_http(era, idle.url) if transport == "http" else connect(era, told)
         async with connection as client:
             arguments = {"chat_id": "a", "messages": SAID, "wait_seconds": 0.2}
-            await client.call_tool("update_memory", arguments, progress_callback=hear)
-            assert heard == [(0, 1, "0 of 1 turns folded")]
-            await client.call_tool("summarize", {"chat_id": "a"}, progress_callback=hear)
-            assert heard == [(0, 1, "0 of 1 turns folded")] * 2
+            await client.call_tool("update_memory", arguments, progress_callback=heard.take)
+            assert heard.news == [(0, 1, "0 of 1 turns folded")]
+            await client.call_tool("summarize", {"chat_id": "a"}, progress_callback=heard.take)
+            assert heard.news == [(0, 1, "0 of 1 turns folded")] * 2
 
 
 @pytest.mark.parametrize("era", list(ERAS))
@@ -110,18 +106,14 @@ async def test_a_client_that_gives_up_cancels_the_wait_and_not_the_write(idle: S
     """2026-07-28 cancels by hanging up, 2025-11-25 by a message; without json_response=False nobody could hang up."""
     async with connect_http(era, idle.url) as client:
         async with anyio.create_task_group() as group:
-            waiting = anyio.Event()
+            heard = Told()
 
             async def wait() -> None:
-                async def hear(_: float, __: float | None, ___: str | None) -> None:
-                    waiting.set()
-
                 arguments = {"chat_id": "a", "messages": SAID, "wait_seconds": LONG}
-                await client.call_tool("update_memory", arguments, progress_callback=hear)
+                await client.call_tool("update_memory", arguments, progress_callback=heard.take)
 
             group.start_soon(wait)
-            with anyio.fail_after(30):
-                await waiting.wait()
+            await heard.begun()
             group.cancel_scope.cancel()
         assert "tool=update_memory" in await idle.logged("tool_cancelled")
         assert len((await ask(client, "get_history", chat_id="a"))["turns"]) == 1
@@ -129,37 +121,31 @@ async def test_a_client_that_gives_up_cancels_the_wait_and_not_the_write(idle: S
 
 async def test_a_signal_lets_running_calls_finish_and_nobody_new_in(idle: Served) -> None:
     """Without the wait in Listener.shutdown the call would be cut; without stop() the process would die of it."""
+    receipts: list[str] = []
+    heard = Told()
     async with connect_http("2026-07-28", idle.url) as client, anyio.create_task_group() as group:
         await client.list_tools()  # else the client would ask for them after the call, and find nobody
-        receipts: list[str] = []
-        waiting = anyio.Event()
-
-        async def hear(_: float, __: float | None, ___: str | None) -> None:
-            waiting.set()
 
         async def wait() -> None:
             arguments = {"chat_id": "a", "messages": SAID, "wait_seconds": 2}
-            result = await client.call_tool("update_memory", arguments, progress_callback=hear)
-            receipts.append(str(result.structured_content["status"]))
+            result = await client.call_tool("update_memory", arguments, progress_callback=heard.take)
+            receipts.append(text_of(result))
 
         group.start_soon(wait)
-        await waiting.wait()
+        await heard.begun()
         idle.process.send_signal(signal.SIGTERM)
         with anyio.fail_after(60):
-            while await knock(idle.url):
-                await anyio.sleep(0.01)
+            await until_nobody_answers(idle.url)
             await idle.process.wait()
-    assert receipts == ["pending_summarization"]
+    assert [json.loads(receipt)["status"] for receipt in receipts] == ["pending_summarization"]
 
 
-async def knock(url: str) -> bool:
-    """Tell whether somebody answers at a URL."""
-    try:
-        async with httpx2.AsyncClient() as http:
-            await http.get(url)
-    except httpx2.TransportError:
-        return False
-    return True
+async def until_nobody_answers(url: str) -> None:
+    """Knock until the door stays closed."""
+    with suppress(httpx2.TransportError):
+        while True:
+            async with httpx2.AsyncClient() as http:
+                await http.get(url)
 
 
 @pytest.mark.parametrize(("seconds", "signals"), [("0", [signal.SIGTERM]), ("3600", [signal.SIGINT, signal.SIGTERM])])
@@ -169,80 +155,49 @@ async def test_the_end_is_bounded_and_a_second_signal_is_at_once(
     """Without timeout_graceful_shutdown, or the second answer to signals, a waiting call would hold the process."""
     told = environment | {"CHAT_MEMORY_WORKER": "false", "CHAT_MEMORY_SHUTDOWN_SECONDS": seconds}
     async with start_http(told) as served, anyio.create_task_group() as group:
-        waiting = anyio.Event()
 
-        async def wait(era: str) -> None:
-            async def hear(_: float, __: float | None, ___: str | None) -> None:
-                waiting.set()
-
+        async def wait(era: str, heard: Told) -> None:
             arguments = {"chat_id": "a", "messages": SAID, "wait_seconds": LONG}
             with pytest.raises((MCPError, ExceptionGroup)):
                 async with connect_http(era, served.url) as client:
-                    await client.call_tool("update_memory", arguments, progress_callback=hear)
+                    await client.call_tool("update_memory", arguments, progress_callback=heard.take)
 
         for era in ERAS:
-            waiting = anyio.Event()
-            group.start_soon(wait, era)
-            await waiting.wait()
+            heard = Told()
+            group.start_soon(wait, era, heard)
+            await heard.begun()
         with anyio.fail_after(30):
             for number in signals:
                 served.process.send_signal(number)
-                while number is not signals[-1] and await knock(served.url):
-                    await anyio.sleep(0.01)
+                if number is not signals[-1]:
+                    await until_nobody_answers(served.url)
             assert await served.process.wait() == 0
 
 
 async def test_streams_that_wait_for_news_do_not_hold_up_the_end(environment: dict[str, str]) -> None:
     """Without end_streams in shutdown the process would wait for streams that never end by themselves."""
-    async with start_http(environment | {"CHAT_MEMORY_SHUTDOWN_SECONDS": "3600"}) as served:
-        async with (
-            connect_http("2026-07-28", served.url) as modern,
-            modern.listen(resource_subscriptions=[uri_of("a")]) as news,
-            httpx2.AsyncClient(timeout=60) as http,
-        ):
-            session = await open_session(http, served.url)
-            async with http.stream("GET", served.url, headers=session) as stream:
-                assert stream.status_code == 200
-                served.process.send_signal(signal.SIGTERM)
-                with anyio.fail_after(30):
-                    assert [event async for event in news] == []
-                    await stream.aread()
-                    assert await served.process.wait() == 0
-
-
-ACCEPT = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-
-
-async def open_session(http: httpx2.AsyncClient, url: str) -> dict[str, str]:
-    """Shake hands in the 2025 era and return the headers of the session."""
-    client = {"name": "raw", "version": "0"}
-    parameters = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client}
-    answer = await post(http, url, ACCEPT, "initialize", parameters)
-    named = {"Mcp-Session-Id": answer.headers["mcp-session-id"]} if "mcp-session-id" in answer.headers else {}
-    return {**ACCEPT, "MCP-Protocol-Version": "2025-11-25", **named}
-
-
-async def post(
-    http: httpx2.AsyncClient, url: str, headers: dict[str, str], method: str, parameters: dict[str, object]
-) -> httpx2.Response:
-    """Send one request."""
-    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
-    return await http.post(url, headers=headers, json=message)
-
-
-def result_of(answer: httpx2.Response) -> dict[str, object]:
-    """Read the result out of an event stream of one answer."""
-    (data,) = [line.removeprefix("data: ") for line in answer.text.splitlines() if line.startswith("data: ")]
-    result: dict[str, object] = json.loads(data)["result"]
-    return result
+    async with (
+        start_http(environment | {"CHAT_MEMORY_SHUTDOWN_SECONDS": "3600"}) as served,
+        connect_http("2026-07-28", served.url) as modern,
+        modern.listen(resource_subscriptions=[uri_of("a")]) as news,
+        httpx2.AsyncClient(timeout=60) as http,
+    ):
+        session = await open_session(http, served.url)
+        async with http.stream("GET", served.url, headers=session) as stream:
+            assert stream.status_code == 200
+            served.process.send_signal(signal.SIGTERM)
+            with anyio.fail_after(30):
+                assert [event async for event in news] == []
+                await stream.aread()
+                assert await served.process.wait() == 0
 
 
 async def test_a_call_of_a_session_that_is_gone_is_answered(served: Served) -> None:
-    """After a restart, or at another replica. Without _stateless every call would fail until the client is restarted."""
-    stale = {**ACCEPT, "MCP-Protocol-Version": "2025-11-25", "Mcp-Session-Id": "0" * 32}
+    """After a restart, or at another replica. Without _stateless calls would fail until the client is restarted."""
+    stale = {**HANDSHAKE, "Mcp-Session-Id": "0" * 32}
     read = {"name": "get_memory", "arguments": {"chat_id": "a"}}
     async with httpx2.AsyncClient(timeout=60) as http:
-        for headers in (stale, {**ACCEPT, "MCP-Protocol-Version": "2025-11-25"}, ACCEPT):
+        for headers in (stale, HANDSHAKE, ACCEPT):
             answer = await post(http, served.url, headers, "tools/call", read)
             assert answer.status_code == 200
             assert not result_of(answer)["isError"]
@@ -259,7 +214,7 @@ async def test_a_subscription_needs_a_session_and_says_so(served: Served) -> Non
         assert (await post(http, served.url, stale, "resources/subscribe", watch)).status_code == 404
         answer = await post(http, served.url, ACCEPT, "resources/subscribe", watch)
         assert answer.status_code == 400
-        assert "send initialize first" in answer.json()["error"]["message"]
+        assert "send initialize first" in error_of(answer)
         session = await open_session(http, served.url)
         assert result_of(await post(http, served.url, session, "resources/subscribe", watch)) == {}
 
@@ -274,5 +229,5 @@ def test_an_address_is_shown_as_it_is_reached() -> None:
         assert url.startswith("http://localhost:")
     with listen("::1", 0) as (_, url):
         assert url.startswith("http://[::1]:")
-    with pytest.raises(AddressError, match="192.0.2.1:0: "), listen("192.0.2.1", 0):
+    with pytest.raises(AddressError, match=r"192\.0\.2\.1:0: "), listen("192.0.2.1", 0):
         pass

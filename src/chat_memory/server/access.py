@@ -37,10 +37,16 @@ def identify_bearer(_: Opened, context: Context) -> Caller:
 
 
 def owner_of(token: AccessToken) -> str:
-    """Name the owner a verified token stands for, typed, so that no two kinds of credential share one."""
+    """Name the owner a verified token stands for, typed, so that no two kinds of credential share one.
+
+    Raises:
+        UnauthenticatedError: the token names half a person: a subject without its issuer is not unique.
+    """
     client, issuer, subject = principal_components(token)
     if issuer and subject:
         return f"jwt:{quote(issuer, safe=':/')}#{subject}"
+    if issuer or subject or not client:
+        raise UnauthenticatedError
     return f"key:{client}"
 
 

@@ -62,6 +62,10 @@ class Watchers:
         self._changed: list[Watch] = []
         self._rung = anyio.Event()
 
+    def __len__(self) -> int:
+        """Count the watches."""
+        return sum(len(held) for held in self._held.values())
+
     def watch(self, key: ChatKey, uri: str, deliver: Deliver, holder: object) -> None:
         """Call `deliver(uri)` after every change of a chat, until `holder` lets go; watching again replaces.
 
