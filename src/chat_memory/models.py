@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
@@ -37,13 +38,41 @@ async def tell_nobody(_done: float, _total: float, _words: str) -> None:
     """Report to a caller that did not ask."""
 
 
+class Answer(StrEnum):
+    """What became of a yes/no question to the user. Only YES is a yes: everything else means do not do it."""
+
+    YES = "yes"
+    NO = "no"
+    DECLINED = "declined"
+    """The user refused to answer."""
+    CANCELLED = "cancelled"
+    """The user closed the question, or what came back holds no answer."""
+    UNSUPPORTED = "unsupported"
+    """This client cannot ask its user."""
+    TIMED_OUT = "timed_out"
+    """Nobody answered in time."""
+
+
+Ask: TypeAlias = Callable[[str, float], Awaitable[Answer]]
+"""Ask the caller's user a yes/no question and wait up to so many seconds."""
+
+
+async def ask_nobody(_question: str, _seconds: float) -> Answer:
+    """Answer for a caller that has no user to ask."""
+    return Answer.UNSUPPORTED
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: the owner from the credential, what the credential allows, and how to tell of progress."""
+    """Who calls: the owner from the credential, what the credential allows, and the ways to the client and its user.
+
+    Before `ask` a tool has written nothing: a client of 2026-07-28 sends the whole call again with the answer.
+    """
 
     owner: str
     scopes: frozenset[str] = frozenset()
     report: Report = field(default=tell_nobody, compare=False, repr=False)
+    ask: Ask = field(default=ask_nobody, compare=False, repr=False)
 
 
 class ChatKey(NamedTuple):

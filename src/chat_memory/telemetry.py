@@ -26,6 +26,7 @@ class Event(StrEnum):
     LEASE_LOST = "lease_lost"
     CHAT_FAILED = "chat_failed"
     CHAT_FORGOTTEN = "chat_forgotten"
+    TASK_OPENED = "task_opened"
     BELL_CONNECTED = "bell_connected"
     BELL_LOST = "bell_lost"
     WORKER_STARTED = "worker_started"

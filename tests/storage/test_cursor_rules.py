@@ -12,7 +12,7 @@ from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.chat_work import Cursor
 from chat_memory.storage.database import Database
 from chat_memory.storage.receipts import Span
-from tests.chats import LEASE, OWNER, append, call, claim_one, draft, key_of, pass_time
+from tests.chats import LEASE, OWNER, append, call, claim_due, claim_one, draft, key_of, pass_time
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -156,3 +156,27 @@ async def test_the_most_overdue_bucket_comes_first(db: Database) -> None:
     await append(db, LOW, "one")
     async with db.session() as session:
         assert await chat_work.find_due_buckets(session, 1) == [255]
+
+
+async def test_a_hastened_chat_is_due_whatever_it_waited_for(db: Database) -> None:
+    """Without `failed_at = null` or `due_at = clock.at` in hasten_chat nobody would come for it."""
+    for max_attempts in (9, 1):
+        await append(db, "a", "one")
+        async with db.session() as session:
+            await chat_work.record_failure(session, await claim_one(db, "a"), "it broke", HOUR, max_attempts)
+            assert await claim_due(db, key_of("a")) == []
+            assert await chat_work.hasten_chat(session, key_of("a"))
+            cursor = await chat_work.read_cursor(session, key_of("a"), OWNER)
+            assert cursor is not None
+            assert not cursor.failed
+            await chat_work.finish_fold(session, await claim_one(db, "a"), cursor.head_seq)
+            assert not await chat_work.hasten_chat(session, key_of("a")), "nothing pending, nothing due"
+
+
+async def test_a_living_lease_is_not_hastened(db: Database) -> None:
+    """Without `lease_token is null` in hasten_chat a second worker would fold beside the first."""
+    await append(db, "a", "one")
+    await claim_one(db, "a")
+    async with db.session() as session:
+        assert not await chat_work.hasten_chat(session, key_of("a"))
+    assert await claim_due(db, key_of("a")) == []

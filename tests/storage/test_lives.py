@@ -9,7 +9,7 @@ import pytest
 
 from chat_memory.errors import IdempotencyConflictError
 from chat_memory.models import Change, ChatKey, Memory
-from chat_memory.storage import chat_metadata, chat_work, conversations, lives, memory_versions, turns
+from chat_memory.storage import chat_metadata, chat_work, conversations, lives, memory_versions, tasks, turns
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.database import Database, Session, open_database
 from chat_memory.storage.receipts import Span
@@ -113,6 +113,7 @@ async def test_a_write_whose_connection_broke_is_looked_up_not_repeated(database
 async def write_a_memory(db: Database, chat_id: str) -> None:
     """Give a chat a row in every table."""
     await lives.append(db, call(chat_id, "hello", idempotency_key="k"))
+    await tasks.open_task(db, key_of(chat_id), OWNER, "summarize", Span(1, 1))
     claim = await claim_one(db, chat_id)
     async with db.session() as session:
         await chat_metadata.write_memory(session, claim.key, StoredMemory(1, Memory(general_summary="hello")), 1)

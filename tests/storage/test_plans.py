@@ -21,6 +21,7 @@ HOT: dict[str, tuple[object, ...]] = {
     "chat_work.find_due_buckets": (ZERO, 16),
     "chat_work.claim_chats": (7, 50, TOKEN, LEASE, ZERO),
     "chat_work.claim_chat": (*KEY, TOKEN, LEASE, ZERO),
+    "chat_work.hasten_chat": (*KEY, ZERO),
     "chat_work.renew_lease": (*KEY, TOKEN, LEASE, ZERO),
     "chat_work.store_draft": (*KEY, TOKEN, "{}", 1),
     "chat_work.hold_lease": (*KEY, TOKEN),
@@ -36,6 +37,11 @@ HOT: dict[str, tuple[object, ...]] = {
     "turns.read_history": (*KEY, 1000, 20, 1000),
     "receipts.find_receipt": (*KEY, "key"),
     "receipts.expire_receipts": (7, LEASE, ZERO),
+    "tasks.keep_task": (*KEY, TOKEN, "summarize", 1, 1, ZERO),
+    "tasks.find_task": (*KEY, TOKEN, b"owner", LEASE, ZERO),
+    "tasks.end_task": (*KEY, TOKEN, "failed", b"owner", ZERO),
+    "tasks.expire_tasks": (7, LEASE, ZERO),
+    "tasks.delete_tasks": KEY,
     "chat_metadata.read_memory": KEY,
     "chat_metadata.read_snapshot": (*KEY, ZERO, 300, 1000, 200),
     "chat_metadata.write_memory": (*KEY, "[]", "[]", "", 0, 1, False, ZERO),
@@ -55,6 +61,8 @@ insert into chat_memory.turns (bucket, chat, seq, role, attested, content, call_
 select bucket, chat, 1, 'user', true, 'hello', gen_random_uuid(), 'test', now() from chat_memory.chat_work;
 insert into chat_memory.receipts (bucket, chat, idempotency_key, request_hash, first_seq, last_seq, created_at)
 select bucket, chat, 'key', 'hash', 1, 1, now() from chat_memory.chat_work;
+insert into chat_memory.tasks (bucket, chat, task_id, tool, first_seq, last_seq, created_at)
+select bucket, chat, gen_random_uuid(), 'summarize', 1, 1, now() from chat_memory.chat_work;
 insert into chat_memory.chat_metadata (bucket, chat, user_confirmed, llm_inferred, general_summary, token_count,
     version, degraded, created_at, updated_at)
 select bucket, chat, '[]', '[]', 'hello', 1, 1, false, now(), now() from chat_memory.chat_work where done_seq = 1;
@@ -99,6 +107,10 @@ async def test_a_hot_query_never_scans_a_table(explained: dict[str, str], name: 
         ("turns.read_pending_turns", "turns_pkey"),
         ("turns.read_history", "turns_pkey"),
         ("receipts.expire_receipts", "receipts_age"),
+        ("tasks.find_task", "tasks_pkey"),
+        ("tasks.end_task", "tasks_pkey"),
+        ("tasks.expire_tasks", "tasks_age"),
+        ("tasks.delete_tasks", "tasks_pkey"),
         ("conversations.list_latest_chats", "conversations_owner"),
         ("chat_metadata.read_snapshot", "chat_metadata_pkey"),
     ],

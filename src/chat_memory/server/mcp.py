@@ -1,7 +1,7 @@
 """The MCP server: tools, resources, prompts and subscriptions over one low-level server, in both protocol eras."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib.resources import files
@@ -22,6 +22,7 @@ from mcp_types import (
     EmptyResult,
     GetPromptRequestParams,
     GetPromptResult,
+    InputRequiredResult,
     ListPromptsResult,
     ListResourcesResult,
     ListResourceTemplatesResult,
@@ -47,8 +48,11 @@ from chat_memory import __version__
 from chat_memory.errors import ChatMemoryError, TooManyWatchesError
 from chat_memory.models import Caller, ChatKey, ChatListReply, HistoryReply, MemoryReply, chat_key
 from chat_memory.server.app import App, Opened
-from chat_memory.server.catalogue import CATALOGUE
+from chat_memory.server.catalogue import CATALOGUE, Entry
+from chat_memory.server.questions import QuestionAsked, Questions
 from chat_memory.server.resources import TEMPLATE, Deliver, Watchers, chat_id_of, uri_of
+from chat_memory.server.tasks import CreateTaskResult, Tasks, created, may_start, refuse_undeclared_watch
+from chat_memory.storage.tasks import Task
 from chat_memory.telemetry import Event, log
 from chat_memory.tools.filling import render
 from chat_memory.tools.get_memory import list_chats, read_memory
@@ -74,24 +78,25 @@ JSON = "application/json"
 class MemoryServer:
     """The handlers of one process. `identify` says whose call it is, from the call's own context."""
 
-    def __init__(self, app: App, identify: Identify) -> None:
-        """Serve `app`."""
+    def __init__(self, app: App, identify: Identify, catalogue: Mapping[str, Entry] = CATALOGUE) -> None:
+        """Serve `app` with the tools of `catalogue`."""
         self.app = app
         self.identify = identify
+        self.catalogue = catalogue
+        self.tasks = Tasks(self._enter, show)
         self.watchers = Watchers(app.bell)
         self._streams: set[ListenHandler] = set()
 
     def build(self) -> Server[Any]:
         """Build the low-level server both transports run."""
         unchanging = CacheHint(ttl_ms=DAY_MS, scope="public")
-        return Server(
+        server: Server[Any] = Server(
             "chat-memory",
             version=__version__,
             title="Chat Memory",
             instructions=INSTRUCTIONS,
             cache_hints={"tools/list": unchanging, "prompts/list": unchanging, "resources/templates/list": unchanging},
             on_list_tools=self.list_tools,
-            on_call_tool=self.call_tool,
             on_list_resources=self.list_resources,
             on_list_resource_templates=self.list_templates,
             on_read_resource=self.read_resource,
@@ -101,22 +106,33 @@ class MemoryServer:
             on_list_prompts=self.list_prompts,
             on_get_prompt=self.get_prompt,
         )
+        server.add_request_handler("tools/call", CallToolRequestParams, self.call_tool)
+        self.tasks.add_to(server)
+        return server
 
     async def list_tools(self, _: Context, __: PaginatedRequestParams | None) -> ListToolsResult:
         """Show the tools."""
-        return ListToolsResult(tools=[entry.shown for entry in CATALOGUE.values()])
+        return ListToolsResult(tools=[entry.shown for entry in self.catalogue.values()])
 
-    async def call_tool(self, context: Context, params: CallToolRequestParams) -> CallToolResult:
+    async def call_tool(
+        self, context: Context, params: CallToolRequestParams
+    ) -> CallToolResult | CreateTaskResult | InputRequiredResult:
         """Run a tool; what goes wrong by design is told to the model, anything else only to the log."""
-        entry = CATALOGUE.get(params.name)
+        entry = self.catalogue.get(params.name)
         if entry is None:
-            raise MCPError(INVALID_PARAMS, f"Unknown tool {params.name[:60]!r}. Tools: {', '.join(CATALOGUE)}")
+            raise MCPError(INVALID_PARAMS, f"Unknown tool {params.name[:60]!r}. Tools: {', '.join(self.catalogue)}")
         try:
             opened = await self.app.ready()
-            caller = replace(self.identify(opened, context), report=partial(report_progress, context))
-            reply = await entry.call(opened.box, caller, params.arguments or {})
+            caller = self.identify(opened, context)
+            ask = Questions(opened.box, caller.owner, context, params).ask
+            caller = replace(caller, report=partial(report_progress, context), ask=ask)
+            reply = await may_start(entry, context).call(opened.box, caller, params.arguments or {})
         except anyio.get_cancelled_exc_class():
             log(Event.TOOL_CANCELLED, tool=entry.shown.name)
+            raise
+        except QuestionAsked as asked:
+            return asked.result
+        except MCPError:
             raise
         except ChatMemoryError as error:
             log(Event.TOOL_REFUSED, tool=entry.shown.name, reason=type(error).__name__)
@@ -125,10 +141,7 @@ class MemoryServer:
             log(Event.TOOL_FAILED, level=logging.ERROR, tool=entry.shown.name, error=error)
             text = "chat-memory failed inside; nothing is known to be written. The server's log names the place."
             return CallToolResult(content=[TextContent(text=text)], is_error=True)
-        return CallToolResult(
-            content=[TextContent(text=label(reply))],
-            structured_content=reply.model_dump(mode="json", exclude_none=True),
-        )
+        return created(reply) if isinstance(reply, Task) else show(reply)
 
     async def list_resources(self, context: Context, _: PaginatedRequestParams | None) -> ListResourcesResult:
         """Show the caller's latest chats as resources."""
@@ -180,6 +193,7 @@ class MemoryServer:
         async def deliver(uri: str) -> None:
             await bus.publish(ResourceUpdated(uri))
 
+        refuse_undeclared_watch(context)
         keys = {uri: await self._key(context, uri) for uri in params.notifications.resource_subscriptions or ()}
         stream = ListenHandler(bus)
         self._streams.add(stream)
@@ -241,6 +255,14 @@ async def report_progress(context: Context, done: float, total: float, words: st
 def session_of(context: Context) -> str:
     """Name the session of a handshake-era request: over HTTP its header, which was looked up; over stdio the one."""
     return context.request.headers[MCP_SESSION_ID_HEADER] if context.request is not None else ""
+
+
+def show(reply: BaseModel) -> CallToolResult:
+    """Write a reply for the model, and as data for its program."""
+    return CallToolResult(
+        content=[TextContent(text=label(reply))],
+        structured_content=reply.model_dump(mode="json", exclude_none=True),
+    )
 
 
 def label(reply: BaseModel) -> str:

@@ -110,6 +110,11 @@ async def claim_chat(session: Session, key: ChatKey, lease: timedelta, token: UU
     return _claim(row, token) if row else None
 
 
+async def hasten_chat(session: Session, key: ChatKey) -> bool:
+    """Make a chat due now, whatever it waited for; False when nothing is pending or somebody holds it."""
+    return await session.execute(QUERIES["hasten_chat"], *key, session.drift) == 1
+
+
 async def renew_lease(session: Session, claim: Claim, lease: timedelta) -> bool:
     """Keep a claim for another `lease`; False when it was lost."""
     return await session.fetch_row(QUERIES["renew_lease"], *claim.key, claim.token, lease, session.drift) is not None

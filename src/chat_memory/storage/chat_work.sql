@@ -65,6 +65,13 @@ where work.bucket = $1 and work.chat = $2 and work.head_seq > work.done_seq
     and (work.lease_token is null or work.due_at <= clock.at or work.lease_token = $3)
 returning work.bucket, work.chat, work.head_seq, work.done_seq, work.draft, work.attempts, work.lease_expiries;
 
+-- name: hasten_chat
+-- Somebody will come back for this fold: due now, also from a back-off or a failure. A lease is the answer already.
+update chat_memory.chat_work as work
+set due_at = clock.at, failed_at = null
+from (select now() + $3::interval as at) as clock
+where work.bucket = $1 and work.chat = $2 and work.head_seq > work.done_seq and work.lease_token is null;
+
 -- name: renew_lease
 -- A slow model keeps its chat. No row: the lease went to another worker, and this fold must stop.
 update chat_memory.chat_work as work

@@ -15,6 +15,7 @@ from chat_memory.storage import (
     conversations,
     memory_versions,
     receipts,
+    tasks,
     turns,
 )
 from chat_memory.storage.bell import Ring
@@ -81,6 +82,7 @@ async def _find_lost_call(session: Session, call: Call) -> Span | None:
 DELETIONS = {
     "turns": turns.QUERIES["delete_turns"],
     "receipts": receipts.QUERIES["delete_receipts"],
+    "tasks": tasks.QUERIES["delete_tasks"],
     "memory": chat_metadata.QUERIES["delete_memory"],
     "versions": memory_versions.QUERIES["delete_versions"],
     "conversations": conversations.QUERIES["delete_conversation"],

@@ -20,20 +20,31 @@ from chat_memory.tools.toolbox import Toolbox
 async def summarize(box: Toolbox, caller: Caller, chat_id: ChatId, wait_seconds: WaitSeconds = 30) -> MemoryReply:
     """Fold everything pending into the memory now and return it, with the number of turns folded."""
     key = chat_key(caller.owner, check_chat_id(chat_id))
-    cursor = await _read_cursor(box, caller.owner, chat_id)
-    target = cursor.head_seq
-    progress = Progress(caller.report, cursor.done_seq, target)
+    started = await read_cursor(box, caller, chat_id)
+    target = started.head_seq
+    progress = Progress(caller.report, started.done_seq, target)
     with anyio.move_on_after(wait_seconds):
         async with box.bell.waiting(key) as waiter:
-            while (now := await _read_cursor(box, caller.owner, chat_id)).done_seq < target:
+            while (now := await read_cursor(box, caller, chat_id)).done_seq < target:
                 await progress.tell(now.done_seq)
                 await _fold_or_wait(box, key, waiter)
+    return await report_fold(box, caller, chat_id, started)
+
+
+async def report_fold(box: Toolbox, caller: Caller, chat_id: str, started: Cursor) -> MemoryReply:
+    """Read the memory, and count what was folded of the turns that were pending at `started`."""
     reply = await read_memory(box, caller, chat_id)
-    return reply.model_copy(update={"folded": max(0, min(target, reply.covers_seq) - cursor.done_seq)})
+    return reply.model_copy(update={"folded": max(0, min(started.head_seq, reply.covers_seq) - started.done_seq)})
 
 
-async def _read_cursor(box: Toolbox, owner: str, chat_id: str) -> Cursor:
-    cursor = await box.db.run(lambda session: chat_work.read_cursor(session, chat_key(owner, chat_id), owner))
+async def read_cursor(box: Toolbox, caller: Caller, chat_id: str) -> Cursor:
+    """Read how far a chat is.
+
+    Raises:
+        UnknownChatError: nobody wrote to it.
+    """
+    key = chat_key(caller.owner, chat_id)
+    cursor = await box.db.run(lambda session: chat_work.read_cursor(session, key, caller.owner))
     if cursor is None:
         raise UnknownChatError(chat_id=chat_id)
     return cursor

@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from chat_memory.models import Caller, Receipt, chat_key
+from chat_memory.models import Caller, ChatKey, Receipt, chat_key
 from chat_memory.storage import lives
 from chat_memory.storage.bell import Ring
 from chat_memory.storage.lives import Appended
@@ -41,10 +41,15 @@ async def update_memory(
 def _receipt(box: Toolbox, call: Call, appended: Appended, *, folded: bool) -> Receipt:
     expected = appended.at + box.pace.waited if box.pace.waited is not None else None
     return Receipt(
-        queue_id=f"{call.key.chat.hex()}-{appended.span.last_seq}",
+        queue_id=name_receipt(call.key, appended.span.last_seq),
         status="complete" if folded else "pending_summarization",
         first_seq=appended.span.first_seq,
         seq=appended.span.last_seq,
         pending=0 if folded else appended.pending,
         estimated_completion=appended.at if folded else expected,
     )
+
+
+def name_receipt(key: ChatKey, seq: int) -> str:
+    """Name the turns of a call by the last of them."""
+    return f"{key.chat.hex()}-{seq}"
