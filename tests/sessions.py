@@ -114,7 +114,7 @@ async def serving_http(settings: Settings, verifier: TokenVerifier | None = None
     """Serve HTTP from this very process, on a free port, and name the URL."""
     async with anyio.create_task_group() as group:
         told = settings.model_copy(update={"port": 0})
-        listener: Listener = await group.start(partial(serve_http, told, verifier))
+        listener: Listener = await group.start(partial(serve_http, told, verifier=verifier))
         yield listener.url
         listener.stop()
 

@@ -3,6 +3,7 @@
 import socket
 
 import anyio
+import pytest
 
 from tests.cli.conftest import Program
 from tests.sessions import ask, connect_http, start_http
@@ -36,3 +37,15 @@ async def test_serve_starts_by_itself(alone: Program) -> None:
         assert (await ask(client, "update_memory", chat_id="a", messages=SAID, wait_seconds=60))["seq"] == 1
     data_dir = alone.environment["CHAT_MEMORY_DATA_DIR"]
     assert not await anyio.Path(data_dir, "18", "cluster", "postmaster.pid").exists()
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.2, 0.3])
+async def test_a_signal_during_the_start_leaves_nothing_running(alone: Program, delay: float) -> None:
+    """Without early_start in serve_http PostgreSQL would go on, with nobody to stop it, in most of these.
+
+    Without the wait in EmbeddedServer.close in some: the thread that closes it would die with the process.
+    """
+    async with start_http(alone.environment):
+        await anyio.sleep(delay)
+    data_dir = alone.environment["CHAT_MEMORY_DATA_DIR"]
+    assert [path async for path in anyio.Path(data_dir).glob("*/cluster/postmaster.pid")] == []

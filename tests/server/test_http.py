@@ -231,3 +231,19 @@ def test_an_address_is_shown_as_it_is_reached() -> None:
         assert url.startswith("http://[::1]:")
     with pytest.raises(AddressError, match=r"192\.0\.2\.1:0: "), listen("192.0.2.1", 0):
         pass
+
+
+async def test_hanging_up_without_a_session_cancels_too(idle: Served) -> None:
+    """Nobody could take the answer any more; the write stands all the same."""
+    call = {"name": "update_memory", "arguments": {"chat_id": "a", "messages": SAID, "wait_seconds": LONG}}
+    params = {**call, "_meta": {"progressToken": 1}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    async with httpx2.AsyncClient(timeout=60) as http:
+        async with http.stream("POST", idle.url, headers=HANDSHAKE, json=message) as stream:
+            async for line in stream.aiter_lines():
+                if "notifications/progress" in line:
+                    break
+        assert "tool=update_memory" in await idle.logged("tool_cancelled")
+        read = {"name": "get_history", "arguments": {"chat_id": "a"}}
+        history = result_of(await post(http, idle.url, HANDSHAKE, "tools/call", read))
+        assert len(history["structuredContent"]["turns"]) == 1

@@ -21,6 +21,7 @@ from chat_memory.server.mcp import MemoryServer
 from chat_memory.server.sessions import Exchange
 from chat_memory.server.signals import answer_signals
 from chat_memory.settings import Settings
+from chat_memory.storage.embedded import early_start
 from chat_memory.telemetry import Event, log
 
 PATH = "/mcp"
@@ -87,14 +88,14 @@ async def serve_http(
     """
     if verifier is None:
         refuse_open_door(settings.host)
-    app = App(settings)
-    memory = MemoryServer(app, identify_process if verifier is None else identify_bearer)
-    exchange = Exchange(memory)
-    with listen(settings.host, settings.port) as (listening, url):
+    with listen(settings.host, settings.port) as (listening, url), early_start(settings) as early:
+        app = App(settings, early)
+        memory = MemoryServer(app, identify_process if verifier is None else identify_bearer)
+        exchange = Exchange(memory)
         listener = Listener(build_site(exchange, settings, verifier), url, settings, exchange.end_streams)
-        log(Event.SERVER_STARTED, transport="http", url=url)
         async with anyio.create_task_group() as group, exchange.run():
-            group.start_soon(answer_signals, listener.stop, group.cancel_scope.cancel)
+            await group.start(answer_signals, listener.stop, group.cancel_scope.cancel)
+            log(Event.SERVER_STARTED, transport="http", url=url)
             group.start_soon(app.run)
             group.start_soon(memory.watchers.run)
             task_status.started(listener)

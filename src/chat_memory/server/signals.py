@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 import anyio
+from anyio.abc import TaskStatus
 
 
 async def cancel_on_signal(scope: anyio.CancelScope) -> None:
@@ -12,11 +13,15 @@ async def cancel_on_signal(scope: anyio.CancelScope) -> None:
     await answer_signals(scope.cancel)
 
 
-async def answer_signals(*answers: Callable[[], None]) -> None:
+async def answer_signals(
+    *answers: Callable[[], None], task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
     """Call one after the other, the first at the first SIGINT or SIGTERM, the next at the next."""
     if sys.platform == "win32":  # no signal reception there: the client ends the process
+        task_status.started()
         return
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
         for answer in answers:
             await anext(signals)
             answer()
