@@ -4,9 +4,11 @@ from collections.abc import AsyncGenerator
 
 import httpx2
 import pytest
+from starlette.types import Receive, Scope, Send
 
+from chat_memory.errors import RequestError
 from chat_memory.models import CALL_BYTES, TURN_BYTES
-from chat_memory.server.doors import BODY_BYTES
+from chat_memory.server.doors import BODY_BYTES, STATUS, Doors
 from chat_memory.settings import Settings
 from tests.sessions import MODERN, serving_http
 
@@ -176,6 +178,27 @@ async def test_the_largest_call_gets_in_and_a_larger_body_does_not(http: httpx2.
         answer = await http.post("/mcp", headers=headers, content=b" " * (BODY_BYTES + 1))
         assert answer.status_code == 413
         assert "split it" in said_by(answer)
+
+
+def test_every_refusal_has_its_status() -> None:
+    """A refusal missing in STATUS would be a fault of ours: 500."""
+    assert set(STATUS) == set(RequestError.__subclasses__())
+
+
+async def test_a_fault_behind_the_door_quotes_nobody(capfd: pytest.CaptureFixture[str]) -> None:
+    """Without the last except in Doors uvicorn would log the error's own words."""
+
+    async def fail(_: Scope, __: Receive, ___: Send) -> None:
+        raise RuntimeError("the caller's words")
+
+    transport = httpx2.ASGITransport(Doors(fail, Settings()))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answer = await client.get("/mcp")
+    assert answer.status_code == 500
+    seen = said_by(answer) + "".join(capfd.readouterr())
+    assert "failed inside" in seen
+    assert "RuntimeError" in seen
+    assert "words" not in seen
 
 
 async def test_a_path_that_is_not_there_says_what_is(http: httpx2.AsyncClient) -> None:

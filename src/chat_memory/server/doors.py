@@ -6,7 +6,7 @@ import re
 from email.message import Message as MediaType
 from http import HTTPStatus
 
-from mcp_types import INVALID_REQUEST, PARSE_ERROR
+from mcp_types import INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR
 from pydantic_core import from_json
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -75,7 +75,8 @@ class Doors:
         except Exception as error:  # noqa: BLE001 - the edge: uvicorn's log would quote the error's own words
             log(Event.REQUEST_FAILED, level=logging.ERROR, error=error)
             if not begun:
-                await answer("chat-memory failed inside. The server's log names the place.", 500)(scope, receive, send)
+                failed = answer("chat-memory failed inside. The server's log names the place.", 500, INTERNAL_ERROR)
+                await failed(scope, receive, send)
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)

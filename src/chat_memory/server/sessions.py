@@ -7,6 +7,7 @@ their own. Requests of 2026-07-28 never have one.
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any, cast
 
 from mcp.server.lowlevel import Server
@@ -15,7 +16,6 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.datastructures import Headers
-from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from chat_memory.errors import NoSessionError
@@ -85,7 +85,7 @@ class Exchange:
         elif scope["method"] == "POST":
             await self._answer_post(session, scope, receive, send)
         elif session is None:
-            refused = answer("Without a session only POST is answered here.", 405)
+            refused = answer("Without a session only POST is answered here.", HTTPStatus.METHOD_NOT_ALLOWED)
             refused.headers["Allow"] = "POST"
             await refused(scope, receive, send)
         else:
@@ -105,7 +105,7 @@ class Exchange:
 
         async def watch(message: Message) -> None:
             await send(message)
-            opened = message["type"] == "http.response.start" and message["status"] == Response().status_code
+            opened = message["type"] == "http.response.start" and message["status"] == HTTPStatus.OK
             if opened and scope["method"] == "GET":
                 self._memory.watchers.remind(session)
 
