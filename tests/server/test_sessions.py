@@ -54,6 +54,19 @@ async def test_a_session_takes_its_subscriptions_with_it(database_url: str) -> N
     assert len(memory.watchers) == 0
 
 
+async def test_a_deleted_session_is_gone(database_url: str) -> None:
+    """Without note_deleted a call in it would be answered on its own, though the protocol promises a 404."""
+    async with exchanging(database_url, 1) as (_, http):
+        session = await open_session(http, URL)
+        assert (await http.delete(URL, headers=session)).status_code == 200
+        read = {"name": "get_memory", "arguments": {"chat_id": CHAT}}
+        assert (await post(http, URL, session, "tools/call", read)).status_code == 404
+        later = await open_session(http, URL)
+        assert (await http.delete(URL, headers=later)).status_code == 200
+        assert (await post(http, URL, later, "tools/call", read)).status_code == 404
+        assert (await post(http, URL, session, "tools/call", read)).status_code == 200
+
+
 async def test_nobody_watches_more_than_he_may(database_url: str) -> None:
     """Without WATCHES one client could make the server remember without end."""
     async with exchanging(database_url, 10) as (memory, http):

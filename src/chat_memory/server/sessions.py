@@ -36,10 +36,17 @@ class Sessions(StreamableHTTPSessionManager):
         super().__init__(server, max_request_body_size=BODY_BYTES, max_sessions=limit)
         self._ended = ended
         self._limit = limit
+        self._deleted: dict[str, None] = {}
 
     def knows(self, session_id: str) -> bool:
-        """Tell whether a session is open in this process."""
-        return session_id in self._server_instances
+        """Tell whether a session is open in this process, or was until its client deleted it: that one gets its 404."""
+        return session_id in self._server_instances or session_id in self._deleted
+
+    def note_deleted(self, session_id: str) -> None:
+        """Remember that a client deleted its session; the oldest such are no longer known."""
+        self._deleted[session_id] = None
+        if len(self._deleted) > self._limit:
+            del self._deleted[next(iter(self._deleted))]
 
     def has_room(self) -> bool:
         """Tell whether one more may be opened."""
@@ -89,7 +96,7 @@ class Exchange:
             refused.headers["Allow"] = "POST"
             await refused(scope, receive, send)
         else:
-            await self._sessions.handle_request(scope, receive, self._remind_when_heard(session, scope, send))
+            await self._sessions.handle_request(scope, receive, self._watch_session(session, scope, send))
 
     async def _answer_post(self, session: str | None, scope: Scope, receive: Receive, send: Send) -> None:
         method = method_of(scope)
@@ -100,13 +107,15 @@ class Exchange:
         serve = self._sessions if in_session else self._stateless
         await serve.handle_request(scope, receive, send)
 
-    def _remind_when_heard(self, session: str, scope: Scope, send: Send) -> Send:
-        """When a session's stream opens, tell it of all it watches: what changed before went unheard."""
+    def _watch_session(self, session: str, scope: Scope, send: Send) -> Send:
+        """When a session's stream opens, tell it of all it watches: what changed before went unheard. Note its end."""
 
         async def watch(message: Message) -> None:
+            done = message["type"] == "http.response.start" and message["status"] == HTTPStatus.OK
+            if done and scope["method"] == "DELETE":
+                self._sessions.note_deleted(session)
             await send(message)
-            opened = message["type"] == "http.response.start" and message["status"] == HTTPStatus.OK
-            if opened and scope["method"] == "GET":
+            if done and scope["method"] == "GET":
                 self._memory.watchers.remind(session)
 
         return watch
