@@ -43,18 +43,14 @@ class Answer(StrEnum):
 
     YES = "yes"
     NO = "no"
-    DECLINED = "declined"
-    """The user refused to answer."""
-    CANCELLED = "cancelled"
-    """The user closed the question, or what came back holds no answer."""
-    UNSUPPORTED = "unsupported"
-    """This client cannot ask its user."""
-    TIMED_OUT = "timed_out"
-    """Nobody answered in time."""
+    DECLINED = "declined"  # the user refused to answer
+    CANCELLED = "cancelled"  # the user closed the question, or what came back holds no answer
+    UNSUPPORTED = "unsupported"  # this client cannot ask its user
+    TIMED_OUT = "timed_out"  # nobody answered in time
 
 
 Ask: TypeAlias = Callable[[str, float], Awaitable[Answer]]
-"""Ask the caller's user a yes/no question and wait up to so many seconds."""
+"""Ask the caller's user yes or no, for so many seconds. Before it nothing is written: a call may come again whole."""
 
 
 async def ask_nobody(_question: str, _seconds: float) -> Answer:
@@ -64,10 +60,7 @@ async def ask_nobody(_question: str, _seconds: float) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: the owner from the credential, what the credential allows, and the ways to the client and its user.
-
-    Before `ask` a tool has written nothing: a client of 2026-07-28 sends the whole call again with the answer.
-    """
+    """Who calls: the owner from the credential, what the credential allows, and the ways to the client and its user."""
 
     owner: str
     scopes: frozenset[str] = frozenset()
