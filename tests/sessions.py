@@ -1,16 +1,25 @@
-"""Real MCP clients, in both protocol eras, over real stdio."""
+"""Real MCP clients, in both protocol eras, over real stdio and real HTTP."""
 
 import json
 import sys
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import anyio
-from anyio.abc import Process
+import httpx2
+from anyio.abc import ByteReceiveStream, Process
 from mcp import Client, StdioServerParameters
+from mcp.client.session import MessageHandlerFnT
 from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.server.auth.provider import TokenVerifier
 from mcp_types import CallToolResult, TextContent
+
+from chat_memory.server.http import Listener, serve_http
+from chat_memory.settings import Settings
 
 ERAS = {"2025-11-25": "legacy", "2026-07-28": "auto"}
 """Protocol revision: how the official client is told to speak it."""
@@ -22,11 +31,118 @@ MODERN: dict[str, object] = {
 SERVER = [sys.executable, "-m", "chat_memory"]
 
 
+class Lines:
+    """A stream of bytes, read line by line."""
+
+    def __init__(self, stream: ByteReceiveStream) -> None:
+        self._stream = stream
+        self._buffer = b""
+
+    async def next(self) -> str:
+        """Read the next line."""
+        while b"\n" not in self._buffer:
+            self._buffer += await self._stream.receive()
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line.decode()
+
+    async def rest(self) -> str:
+        """Read what is left until the end."""
+        with suppress(anyio.EndOfStream):
+            while True:
+                self._buffer += await self._stream.receive()
+        return self._buffer.decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server process that is reached by URL: where, and what it logs."""
+
+    url: str
+    process: Process
+    log: Lines
+
+    async def logged(self, words: str) -> str:
+        """Wait for a line of the log with these words."""
+        with anyio.fail_after(60):
+            while words not in (line := await self.log.next()):
+                pass
+        return line
+
+
+class Told:
+    """Progress of a call, as it comes in."""
+
+    def __init__(self) -> None:
+        self.news: list[tuple[float, float | None, str | None]] = []
+        self._begun = anyio.Event()
+
+    async def take(self, progress: float, total: float | None, message: str | None) -> None:
+        """Hear of progress."""
+        self.news.append((progress, total, message))
+        self._begun.set()
+
+    async def begun(self) -> None:
+        """Wait for the first news: from here on the call waits for a fold."""
+        with anyio.fail_after(60):
+            await self._begun.wait()
+
+
 @asynccontextmanager
-async def connect(era: str, environment: Mapping[str, str], command: list[str] = SERVER) -> AsyncGenerator[Client]:
+async def start_http(environment: Mapping[str, str], *options: str) -> AsyncGenerator[Served]:
+    """Start a server of our own over HTTP on a free port; at the end it must leave in order when told to."""
+    command = [*SERVER, "serve", "--port", "0", *options]
+    told = {**environment, "CHAT_MEMORY_LOG_LEVEL": "info"}
+    async with await anyio.open_process(command, env=told) as process:
+        assert process.stderr is not None
+        log = Lines(process.stderr)
+        try:
+            with anyio.fail_after(60):
+                url = (await log.next()).rpartition("url=")[2]
+            yield Served(url, process, log)
+            if process.returncode is None:
+                process.terminate()
+            with anyio.fail_after(60):
+                assert await process.wait() == 0
+                assert "Traceback" not in await log.rest()
+        finally:
+            if process.returncode is None:
+                process.kill()
+
+
+@asynccontextmanager
+async def serving_http(settings: Settings, verifier: TokenVerifier | None = None) -> AsyncGenerator[str]:
+    """Serve HTTP from this very process, on a free port, and name the URL."""
+    async with anyio.create_task_group() as group:
+        told = settings.model_copy(update={"port": 0})
+        listener: Listener = await group.start(partial(serve_http, told, verifier=verifier))
+        yield listener.url
+        listener.stop()
+
+
+@asynccontextmanager
+async def connect_http(
+    era: str, url: str, *, token: str = "", message_handler: MessageHandlerFnT | None = None
+) -> AsyncGenerator[Client]:
+    """Connect the official client to a URL, as a caller with this token if one is named."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with httpx2.AsyncClient(headers=headers, timeout=httpx2.Timeout(60)) as http:
+        transport = streamable_http_client(url, http_client=http)
+        async with Client(transport, mode=ERAS[era], message_handler=message_handler) as client:
+            assert client.protocol_version == era
+            yield client
+
+
+@asynccontextmanager
+async def connect(
+    era: str,
+    environment: Mapping[str, str],
+    command: list[str] = SERVER,
+    *,
+    message_handler: MessageHandlerFnT | None = None,
+) -> AsyncGenerator[Client]:
     """Start a server of our own over stdio and connect the official client to it."""
     parameters = StdioServerParameters(command=command[0], args=command[1:], env=dict(environment))
-    async with Client(stdio_client(parameters), mode=ERAS[era]) as client:
+    async with Client(stdio_client(parameters), mode=ERAS[era], message_handler=message_handler) as client:
         assert client.protocol_version == era
         yield client
 

@@ -2,16 +2,11 @@
 
 import signal
 import sys
-from concurrent.futures import Future
-from contextlib import suppress
 
 from chat_memory.errors import ChatMemoryError
 from chat_memory.settings import read_settings
-from chat_memory.storage.embedded import EmbeddedServer, begin_start, close_unused
+from chat_memory.storage.embedded import early_start
 from chat_memory.telemetry import configure_logging
-
-START_SECONDS = 10.0
-"""How long a process told to end waits for its database's start: it takes a second, unless somebody blocks it."""
 
 
 def main() -> None:
@@ -36,23 +31,12 @@ def run_stdio() -> None:
     if sys.stdin is not None and sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison] # None when closed
         sys.stderr.write("chat-memory speaks MCP on stdin: a client starts it. For people: chat-memory --help\n")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server listens for signals itself
-    early = None if settings.database_url else begin_start(settings.data_dir)
-    try:
+    with early_start(settings) as early:
         import anyio  # noqa: PLC0415 - with the line below 0.5 s of imports, spent while PostgreSQL starts
 
         from chat_memory.server.stdio import serve_stdio  # noqa: PLC0415
 
         anyio.run(serve_stdio, settings, early)
-    finally:
-        if early is not None:
-            end_start(early)
-
-
-def end_start(early: "Future[EmbeddedServer]") -> None:
-    """Close the embedded database if a signal came before the server could: nobody else would stop it."""
-    with suppress(TimeoutError):
-        early.exception(START_SECONDS)
-        close_unused(early)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ ChatMemoryError
 │   ├── TooManyMessagesError
 │   ├── UnknownArgumentError
 │   ├── WrongArgumentError
-│   └── AmbiguousTextError
+│   ├── AmbiguousTextError
+│   └── TooManyWatchesError
 ├── IdempotencyConflictError         one key, two different bodies
 ├── UnknownChatError
 ├── OwnerMismatchError               a row that is not the caller's: never shown
@@ -40,6 +41,18 @@ ChatMemoryError
 │       ├── ModelAnswerError
 │       ├── ModelAvoidedError        it was not asked: this chat ended its workers before
 │       └── BudgetSpentError
+├── ServeError                       `chat-memory serve` cannot serve here
+│   ├── OpenDoorError
+│   └── AddressError
+├── RequestError                     an HTTP request that is not let in
+│   ├── ForeignHostError
+│   ├── ForeignOriginError
+│   ├── MediaTypeError
+│   ├── BodyTooLargeError
+│   ├── NotJsonError
+│   ├── UnknownPathError
+│   ├── NoSessionError
+│   └── UnauthenticatedError
 ├── CheckupError                     what doctor found
 │   ├── FailedChatsError
 │   └── ProbeFailedError
@@ -91,6 +104,10 @@ class WrongArgumentError(InvalidInputError):
 
 class AmbiguousTextError(InvalidInputError):
     """Send either messages or snippet: {seen}."""
+
+
+class TooManyWatchesError(InvalidInputError):
+    """One subscriber watches at most {limit} chats: stop watching some of them first."""
 
 
 class IdempotencyConflictError(ChatMemoryError):
@@ -220,6 +237,54 @@ class ModelAvoidedError(ModelError):
 
 class BudgetSpentError(ModelError):
     """Today's model budget of {budget} USD is spent ({spent:.4f} USD): until 0:00 UTC memory is made by extraction. Raise CHAT_MEMORY_DAILY_BUDGET_USD to go on with the model."""
+
+
+class ServeError(ChatMemoryError):
+    """chat-memory cannot serve HTTP."""
+
+
+class OpenDoorError(ServeError):
+    """{host} can be reached from other machines, and whoever reaches the server reads and writes every chat: it has no authentication yet. Listen on 127.0.0.1 and put a reverse proxy that authenticates in front of it."""
+
+
+class AddressError(ServeError):
+    """Cannot listen on {host}:{port}: {reason}. End the program that uses it, or choose another port: chat-memory serve --port 8001."""
+
+
+class RequestError(ChatMemoryError):
+    """An HTTP request was refused."""
+
+
+class ForeignHostError(RequestError):
+    """The Host header {host!r} is not allowed here. Use http://127.0.0.1, or name the host in CHAT_MEMORY_ALLOWED_HOSTS."""
+
+
+class ForeignOriginError(RequestError):
+    """The Origin {origin!r} is not allowed here: no web page may call this server unless CHAT_MEMORY_ALLOWED_ORIGINS names its origin."""
+
+
+class MediaTypeError(RequestError):
+    """Send the body as Content-Type: application/json, in UTF-8. Got {seen!r}."""
+
+
+class BodyTooLargeError(RequestError):
+    """The body is over {limit} bytes, more than the largest call takes: split it over several calls."""
+
+
+class NotJsonError(RequestError):
+    """The body is not JSON in UTF-8: {problem}. Nothing was written: correct it and send it again."""
+
+
+class UnknownPathError(RequestError):
+    """There is nothing at {path!r}: MCP is served at /mcp."""
+
+
+class NoSessionError(RequestError):
+    """{what} needs a session: send initialize first, and the Mcp-Session-Id it answers with every request after. When the answer has none, the server is full: try again later."""
+
+
+class UnauthenticatedError(RequestError):
+    """This call brought no valid credential: send Authorization: Bearer with a token of yours."""
 
 
 class CheckupError(ChatMemoryError):

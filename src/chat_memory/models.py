@@ -30,23 +30,27 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Report: TypeAlias = Callable[[float, float, str], Awaitable[None]]
+"""Tells a caller that waits how far its call is: done, of how much, in words."""
+
+
+async def tell_nobody(_done: float, _total: float, _words: str) -> None:
+    """Report to a caller that did not ask."""
+
+
 class Answer(StrEnum):
     """What became of a yes/no question to the user. Only YES is a yes: everything else means do not do it."""
 
     YES = "yes"
     NO = "no"
-    DECLINED = "declined"
-    """The user refused to answer."""
-    CANCELLED = "cancelled"
-    """The user closed the question, or what came back holds no answer."""
-    UNSUPPORTED = "unsupported"
-    """This client cannot ask its user."""
-    TIMED_OUT = "timed_out"
-    """Nobody answered in time."""
+    DECLINED = "declined"  # the user refused to answer
+    CANCELLED = "cancelled"  # the user closed the question, or what came back holds no answer
+    UNSUPPORTED = "unsupported"  # this client cannot ask its user
+    TIMED_OUT = "timed_out"  # nobody answered in time
 
 
 Ask: TypeAlias = Callable[[str, float], Awaitable[Answer]]
-"""Ask the caller's user a yes/no question and wait up to so many seconds."""
+"""Ask the caller's user yes or no, for so many seconds. Before it nothing is written: a call may come again whole."""
 
 
 async def ask_nobody(_question: str, _seconds: float) -> Answer:
@@ -56,14 +60,12 @@ async def ask_nobody(_question: str, _seconds: float) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: the owner from the credential, what the credential allows, and the way to the user behind it.
-
-    Before `ask` a tool has written nothing: a client of 2026-07-28 sends the whole call again with the answer.
-    """
+    """Who calls: the owner from the credential, what the credential allows, and the ways to the client and its user."""
 
     owner: str
     scopes: frozenset[str] = frozenset()
-    ask: Ask = field(default=ask_nobody, compare=False)
+    report: Report = field(default=tell_nobody, compare=False, repr=False)
+    ask: Ask = field(default=ask_nobody, compare=False, repr=False)
 
 
 class ChatKey(NamedTuple):

@@ -26,6 +26,8 @@ SECRETS = frozenset({"anthropic_api_key", "anthropic_auth_token"})
 """Never shown, not even when they are wrong."""
 
 Seconds = Annotated[float, Field(ge=0.01, le=86_400)]
+HOSTS = r"^[^/@]*$"
+ORIGINS = r"^\s*([a-z][a-z0-9+.-]*://[^\s,/]+\s*,?\s*)*$"
 
 
 class Settings(BaseModel):
@@ -121,6 +123,25 @@ class Settings(BaseModel):
         default="", description="Another server that speaks the Messages API, such as a local one. Empty: Anthropic's."
     )
     idempotency_hours: int = Field(default=24, ge=1, le=8_760, description="How long an idempotency key is remembered.")
+    host: str = Field(
+        default="127.0.0.1", description="Where `chat-memory serve` listens: an address of this machine's own loopback."
+    )
+    port: int = Field(
+        default=8000, ge=0, le=65_535, description="Its port. 0: any free one, named in the first log line."
+    )
+    allowed_hosts: str = Field(
+        default="",
+        pattern=HOSTS,
+        description="More names clients may reach it by, name or name:port, separated by commas. Loopback always may.",
+    )
+    allowed_origins: str = Field(
+        default="",
+        pattern=ORIGINS,
+        description="Web pages that may call it, scheme://host[:port], separated by commas. Empty: none.",
+    )
+    shutdown_seconds: int = Field(
+        default=10, ge=0, le=3_600, description="How long running calls may take after SIGTERM, whole seconds."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe event written to stderr."
     )

@@ -37,8 +37,11 @@ class Event(StrEnum):
     WORKER_FAILED = "worker_failed"
     TOOL_REFUSED = "tool_refused"
     TOOL_FAILED = "tool_failed"
+    TOOL_CANCELLED = "tool_cancelled"
     ANSWER_LOST = "answer_lost"
     LINE_REFUSED = "line_refused"
+    REQUEST_REFUSED = "request_refused"
+    REQUEST_FAILED = "request_failed"
     SUBSCRIBER_LOST = "subscriber_lost"
 
 

@@ -1,12 +1,14 @@
 """Subscriptions: whoever watches a chat hears of every change, in both eras, whichever process made it."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import Protocol
 
 import anyio
 import pytest
-from mcp import Client, StdioServerParameters
-from mcp.client.stdio import stdio_client
+from mcp import Client
+from mcp.client.session import MessageHandlerFnT
 from mcp.shared.exceptions import MCPDeprecationWarning
 from mcp.shared.subscriptions import ResourceUpdated
 from mcp_types import ResourceUpdatedNotification
@@ -18,7 +20,7 @@ from chat_memory.storage.database import open_database
 from chat_memory.tools.forget import forget
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
-from tests.sessions import SERVER, ask, connect
+from tests.sessions import ask, connect
 
 CHAT = "watched/chat"
 SAID = [{"role": "user", "content": "My name is Ada."}]
@@ -51,12 +53,18 @@ class Heard:
         self.receive.close()
 
 
+class Connect(Protocol):
+    """Connects a client, which hands on what comes in beside the answers."""
+
+    def __call__(self, *, message_handler: MessageHandlerFnT | None = None) -> AbstractAsyncContextManager[Client]: ...
+
+
 @asynccontextmanager
-async def watching(era: str, environment: dict[str, str]) -> AsyncGenerator[tuple[Client, Heard]]:
+async def watching(era: str, connect: Connect) -> AsyncGenerator[tuple[Client, Heard]]:
     """A client that watches one chat."""
     heard = Heard()
     if era == "2026-07-28":
-        async with connect(era, environment) as client, client.listen(resource_subscriptions=[uri_of(CHAT)]) as events:
+        async with connect() as client, client.listen(resource_subscriptions=[uri_of(CHAT)]) as events:
 
             async def take_all() -> None:
                 async for event in events:
@@ -68,8 +76,7 @@ async def watching(era: str, environment: dict[str, str]) -> AsyncGenerator[tupl
                 yield client, heard
                 group.cancel_scope.cancel()
     else:
-        parameters = StdioServerParameters(command=SERVER[0], args=SERVER[1:], env=environment)
-        async with Client(stdio_client(parameters), mode="legacy", message_handler=heard.take) as client:
+        async with connect(message_handler=heard.take) as client:
             with pytest.warns(MCPDeprecationWarning):
                 await client.subscribe_resource(uri_of(CHAT))  # type: ignore[deprecated] # pyright: ignore[reportDeprecated]
             yield client, heard
@@ -78,7 +85,7 @@ async def watching(era: str, environment: dict[str, str]) -> AsyncGenerator[tupl
 
 @pytest.mark.parametrize("era", ["2025-11-25", "2026-07-28"])
 async def test_a_watcher_hears_of_writes_folds_and_forgetting(environment: dict[str, str], era: str) -> None:
-    async with watching(era, environment) as (client, heard):
+    async with watching(era, partial(connect, era, environment)) as (client, heard):
         await ask(client, "update_memory", chat_id=CHAT, messages=SAID, wait_seconds=60)
         assert await heard.next() == uri_of(CHAT)
         await ask(client, "forget", chat_id=CHAT)
@@ -89,7 +96,7 @@ async def test_a_watcher_hears_of_writes_folds_and_forgetting(environment: dict[
 async def test_a_watcher_hears_of_another_process(environment: dict[str, str], era: str, settings: object) -> None:
     """The write happens here, the watcher's server is a child process: only the bell connects them."""
     async with (
-        watching(era, environment | {"CHAT_MEMORY_WORKER": "false"}) as (client, heard),
+        watching(era, partial(connect, era, environment | {"CHAT_MEMORY_WORKER": "false"})) as (client, heard),
         open_database(environment["CHAT_MEMORY_DATABASE_URL"], pool_size=1) as db,
     ):
         await ask(client, "get_memory", chat_id=CHAT)
@@ -106,7 +113,10 @@ async def test_a_watcher_hears_of_another_process(environment: dict[str, str], e
 async def test_a_watcher_hears_of_its_own_chats_only(environment: dict[str, str]) -> None:
     """Anybody may name any URI: the key is computed from the listener's own credential."""
     async with (
-        watching("2026-07-28", environment | {"CHAT_MEMORY_OWNER": "mallory"}) as (client, heard),
+        watching("2026-07-28", partial(connect, "2026-07-28", environment | {"CHAT_MEMORY_OWNER": "mallory"})) as (
+            client,
+            heard,
+        ),
         connect("2026-07-28", environment) as alice,
     ):
         await ask(alice, "update_memory", chat_id=CHAT, messages=SAID, wait_seconds=60)
@@ -117,7 +127,7 @@ async def test_a_watcher_hears_of_its_own_chats_only(environment: dict[str, str]
 
 
 async def test_unsubscribed_means_silence(environment: dict[str, str]) -> None:
-    async with watching("2025-11-25", environment) as (client, heard):
+    async with watching("2025-11-25", partial(connect, "2025-11-25", environment)) as (client, heard):
         with pytest.warns(MCPDeprecationWarning):
             await client.unsubscribe_resource(uri_of(CHAT))  # type: ignore[deprecated] # pyright: ignore[reportDeprecated]
         await ask(client, "update_memory", chat_id=CHAT, messages=SAID, wait_seconds=60)

@@ -82,6 +82,34 @@ async def test_a_lost_subscriber_is_let_go() -> None:
     assert tried == [1]
 
 
+async def test_a_subscriber_that_does_not_read_holds_up_nobody() -> None:
+    """With deliver awaited in Watchers.run one stuck client would silence all others of the process."""
+    bell = Bell()
+    watchers = Watchers(bell)
+    told: list[str] = []
+    heard = anyio.Event()
+
+    async def stuck(_: str) -> None:
+        await anyio.sleep_forever()
+
+    async def whole(uri: str) -> None:
+        told.append(uri)
+        heard.set()
+
+    watchers.watch(key_of("a"), "memory://a", stuck, "stuck")
+    watchers.watch(key_of("a"), "memory://a", whole, "whole")
+    async with anyio.create_task_group() as group:
+        group.start_soon(watchers.run)
+        await anyio.lowlevel.checkpoint()
+        for _ in range(3):
+            heard = anyio.Event()
+            bell.announce(Ring(key_of("a"), grew=True))
+            with anyio.fail_after(PATIENCE):
+                await heard.wait()
+        group.cancel_scope.cancel()
+    assert told == ["memory://a"] * 3
+
+
 def test_an_error_repeats_little_of_what_was_wrong() -> None:
     """Without SEEN_CHARACTERS in catalogue a reply would be as large as the mistake."""
     entry = CATALOGUE["update_memory"]

@@ -8,6 +8,7 @@ from chat_memory import __version__
 from chat_memory.cli.demo.command import demo
 from chat_memory.cli.doctor import doctor
 from chat_memory.cli.migrate import migrate
+from chat_memory.cli.serve import serve
 from chat_memory.cli.work import work
 
 __all__ = ["app"]
@@ -38,5 +39,5 @@ def main(
     """Short-term memory for chat agents. Without a command: the MCP server, on stdin and stdout."""
 
 
-for command in (demo, doctor, work, migrate):
+for command in (demo, doctor, serve, work, migrate):
     app.command()(command)

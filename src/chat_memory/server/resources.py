@@ -1,12 +1,14 @@
 """Chats as resources: `memory://{percent-encoded chat id}`, and who wants to hear when one changes."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import quote, unquote_to_bytes
 
 import anyio
 
+from chat_memory.errors import TooManyWatchesError
 from chat_memory.models import ChatKey
 from chat_memory.storage.bell import Bell, Ring
 from chat_memory.telemetry import Event, log
@@ -14,6 +16,8 @@ from chat_memory.telemetry import Event, log
 SCHEME = "memory://"
 TEMPLATE = "memory://{chat_id}"
 Deliver: TypeAlias = Callable[[str], Awaitable[None]]
+WATCHES = 256
+"""Most chats one subscriber, a session or a stream, may watch."""
 
 
 def uri_of(chat_id: str) -> str:
@@ -31,49 +35,104 @@ def chat_id_of(uri: str) -> str | None:
         return None
 
 
+@dataclass(slots=True, eq=False)
+class Watch:
+    """One chat watched by one subscriber."""
+
+    key: ChatKey
+    uri: str
+    deliver: Deliver
+    holder: object
+    changed: bool = False
+    telling: bool = False
+
+
 class Watchers:
-    """Who watches which chat, and the task that tells them: a level trigger, so many changes may be one message."""
+    """Who watches which chat, and the task that tells them: a level trigger, so many changes may be one message.
+
+    A subscriber is any object: a session's name, a stream. Each watch is told by a task of its own, at most one at a
+    time, so that a client that does not read holds up nobody else.
+    """
 
     def __init__(self, bell: Bell) -> None:
         """Hear the bell of this process."""
         self._bell = bell
-        self._watches: dict[ChatKey, dict[object, tuple[str, Deliver]]] = {}
-        self._changed: dict[ChatKey, None] = {}
+        self._watches: dict[ChatKey, set[Watch]] = {}
+        self._held: dict[object, dict[str, Watch]] = {}
+        self._changed: list[Watch] = []
         self._rung = anyio.Event()
 
-    def watch(self, key: ChatKey, uri: str, deliver: Deliver, ticket: object) -> None:
-        """Call `deliver(uri)` after every change of a chat, until `ticket` is given back; the same ticket replaces."""
-        self._watches.setdefault(key, {})[ticket] = (uri, deliver)
+    def __len__(self) -> int:
+        """Count the watches."""
+        return sum(len(held) for held in self._held.values())
 
-    def unwatch(self, key: ChatKey, ticket: object) -> None:
-        """Stop what was begun with `ticket`."""
-        watches = self._watches.get(key, {})
-        watches.pop(ticket, None)
-        if not watches:
-            self._watches.pop(key, None)
+    def watch(self, key: ChatKey, uri: str, deliver: Deliver, holder: object) -> None:
+        """Call `deliver(uri)` after every change of a chat, until `holder` lets go; watching again replaces.
+
+        Raises:
+            TooManyWatchesError: the holder has as many as it may.
+        """
+        self.unwatch(uri, holder)
+        held = self._held.setdefault(holder, {})
+        if len(held) >= WATCHES:
+            raise TooManyWatchesError(limit=WATCHES)
+        held[uri] = Watch(key, uri, deliver, holder)
+        self._watches.setdefault(key, set()).add(held[uri])
+
+    def unwatch(self, uri: str, holder: object) -> None:
+        """Stop telling `holder` of one chat."""
+        held = self._held.get(holder, {})
+        watch = held.pop(uri, None)
+        if not held:
+            self._held.pop(holder, None)
+        if watch is not None:
+            watches = self._watches[watch.key]
+            watches.discard(watch)
+            if not watches:
+                del self._watches[watch.key]
+
+    def drop(self, holder: object) -> None:
+        """Stop telling `holder` of anything: it is gone."""
+        for uri in list(self._held.get(holder, {})):
+            self.unwatch(uri, holder)
+
+    def remind(self, holder: object) -> None:
+        """Tell `holder` of all it watches: it was deaf for a while, and anything may have changed."""
+        self._announce(self._held.get(holder, {}).values())
 
     async def run(self) -> None:
         """Tell watchers of changes, for ever."""
         unsubscribe = self._bell.subscribe(self._hear)
         try:
-            while True:
-                await self._rung.wait()
-                self._rung = anyio.Event()
-                changed, self._changed = self._changed, {}
-                for key in changed:
-                    await self._tell(key)
+            async with anyio.create_task_group() as group:
+                while True:
+                    await self._rung.wait()
+                    self._rung = anyio.Event()
+                    changed, self._changed = self._changed, []
+                    for watch in changed:
+                        if not watch.telling:
+                            watch.telling = True
+                            group.start_soon(self._tell, watch)
         finally:
             unsubscribe()
 
     def _hear(self, rung: Ring) -> None:
-        if rung.key in self._watches:
-            self._changed[rung.key] = None
-            self._rung.set()
+        self._announce(self._watches.get(rung.key, ()))
 
-    async def _tell(self, key: ChatKey) -> None:
-        for ticket, (uri, deliver) in list(self._watches.get(key, {}).items()):
-            try:
-                await deliver(uri)
-            except Exception as error:  # noqa: BLE001 - one lost subscriber must not silence the others
-                log(Event.SUBSCRIBER_LOST, level=logging.WARNING, error=error)
-                self.unwatch(key, ticket)
+    def _announce(self, watches: Iterable[Watch]) -> None:
+        for watch in watches:
+            if not watch.changed:
+                watch.changed = True
+                self._changed.append(watch)
+                self._rung.set()
+
+    async def _tell(self, watch: Watch) -> None:
+        try:
+            while watch.changed:
+                watch.changed = False
+                await watch.deliver(watch.uri)
+        except Exception as error:  # noqa: BLE001 - one lost subscriber must not silence the others
+            log(Event.SUBSCRIBER_LOST, level=logging.WARNING, error=error)
+            self.unwatch(watch.uri, watch.holder)
+        finally:
+            watch.telling = False

@@ -2,15 +2,26 @@
 
 import signal
 import sys
+from collections.abc import Callable
 
 import anyio
+from anyio.abc import TaskStatus
 
 
 async def cancel_on_signal(scope: anyio.CancelScope) -> None:
     """Cancel `scope` on SIGINT or SIGTERM: leases are handed back and the embedded server is left in order."""
+    await answer_signals(scope.cancel)
+
+
+async def answer_signals(
+    *answers: Callable[[], None], task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
+    """Call one after the other, the first at the first SIGINT or SIGTERM, the next at the next."""
     if sys.platform == "win32":  # no signal reception there: the client ends the process
+        task_status.started()
         return
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            scope.cancel()
-            return
+        task_status.started()
+        for answer in answers:
+            await anext(signals)
+            answer()

@@ -28,8 +28,8 @@ from mcp_types import (
 )
 from pydantic import ValidationError
 
-from chat_memory.models import Caller
 from chat_memory.prompts.choice import describe_choice
+from chat_memory.server.access import identify_process
 from chat_memory.server.app import App
 from chat_memory.server.mcp import MemoryServer
 from chat_memory.server.signals import cancel_on_signal
@@ -42,13 +42,12 @@ LINE_BYTES = 16 * 1024 * 1024
 """Longest line read: the largest call, every character of it escaped, and room to spare."""
 WRITE_BYTES = 4096
 """A descriptor reported writable takes this much without blocking (PIPE_BUF)."""
-ALL_SCOPES = frozenset({"memory:read", "memory:write"})
 
 
 async def serve_stdio(settings: Settings, early: "Future[EmbeddedServer] | None" = None) -> None:
     """Serve one client over stdin and stdout until it leaves or a signal arrives."""
     app = App(settings, early)
-    memory = MemoryServer(app, lambda opened, _: Caller(opened.owner, ALL_SCOPES))
+    memory = MemoryServer(app, identify_process)
     server = memory.build()
     async with anyio.create_task_group() as group, stdio_streams() as (read, write):
         group.start_soon(cancel_on_signal, group.cancel_scope)

@@ -9,6 +9,7 @@ from chat_memory.models import Caller, ChatKey, MemoryReply, chat_key
 from chat_memory.storage import chat_work
 from chat_memory.storage.bell import Waiter
 from chat_memory.storage.chat_work import Claim, Cursor
+from chat_memory.tools.awaiting import Progress
 from chat_memory.tools.fold import fold
 from chat_memory.tools.get_memory import read_memory
 from chat_memory.tools.intake import check_chat_id
@@ -21,9 +22,11 @@ async def summarize(box: Toolbox, caller: Caller, chat_id: ChatId, wait_seconds:
     key = chat_key(caller.owner, check_chat_id(chat_id))
     started = await read_cursor(box, caller, chat_id)
     target = started.head_seq
+    progress = Progress(caller.report, started.done_seq, target)
     with anyio.move_on_after(wait_seconds):
         async with box.bell.waiting(key) as waiter:
-            while (await read_cursor(box, caller, chat_id)).done_seq < target:
+            while (now := await read_cursor(box, caller, chat_id)).done_seq < target:
+                await progress.tell(now.done_seq)
                 await _fold_or_wait(box, key, waiter)
     return await report_fold(box, caller, chat_id, started)
 

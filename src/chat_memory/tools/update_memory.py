@@ -32,7 +32,9 @@ async def update_memory(
     appended = await lives.append(box.db, call)
     box.bell.announce(Ring(key, grew=True))
     folded = appended.head_seq - appended.pending >= appended.span.last_seq
-    folded = folded or await wait_folded(box, caller.owner, key, appended.span.last_seq, wait_seconds)
+    folded = folded or await wait_folded(
+        box, caller.owner, key, appended.span.last_seq, wait_seconds, report=caller.report
+    )
     return _receipt(box, call, appended, folded=folded)
 
 

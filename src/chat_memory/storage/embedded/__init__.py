@@ -8,14 +8,15 @@ process that dies lets go by dying. Below the data folder, `18` (the major versi
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from chat_memory.settings import xdg_data_home
+from chat_memory.settings import Settings, xdg_data_home
 from chat_memory.storage.embedded.binaries import MAJOR, find_binaries, make_reachable
 
 if sys.platform != "win32":
@@ -29,6 +30,8 @@ if sys.platform != "win32":
 
 NAME = "chat-memory"
 SYSTEM_FOLDER = Path("/var/lib") / NAME  # root's own home is closed to the user PostgreSQL runs as
+START_SECONDS = 10.0
+"""How long a process told to end waits for its database's start: it takes a second, unless somebody blocks it."""
 logger = logging.getLogger(__name__)
 
 
@@ -44,11 +47,17 @@ class EmbeddedServer:
     leave: Callable[[], None]
     major_version: int = MAJOR
     _closing: threading.Lock = field(default_factory=threading.Lock)
+    _left: threading.Event = field(default_factory=threading.Event)
 
     def close(self) -> None:
-        """End this use, once; the last one out stops the server."""
+        """End this use, once; the last one out stops the server. Whoever closes it meanwhile waits until it is."""
         if self._closing.acquire(blocking=False):  # never released: a second close has nothing to do
-            self.leave()
+            try:
+                self.leave()
+            finally:
+                self._left.set()
+        else:
+            self._left.wait(START_SECONDS)
 
 
 def default_data_dir(named: Path | None = None) -> Path:
@@ -117,6 +126,26 @@ def close_unused(future: "Future[EmbeddedServer]") -> None:
     """Close what a start brings that nobody waits for any more."""
     if future.exception() is None:
         future.result().close()
+
+
+@contextmanager
+def early_start(settings: Settings) -> "Generator[Future[EmbeddedServer] | None]":
+    """Start the server, if it is the one to use, before anybody asks for it; at the end no start is left behind."""
+    if settings.database_url:
+        yield None
+        return
+    starting = begin_start(settings.data_dir)
+    try:
+        yield starting
+    finally:
+        end_start(starting)
+
+
+def end_start(starting: "Future[EmbeddedServer]") -> None:
+    """Close the server if a signal came before anybody could take it: nobody else would stop it."""
+    with suppress(TimeoutError):
+        starting.exception(START_SECONDS)
+        close_unused(starting)
 
 
 def _leave(folder: "DataFolder", holder: "Holder") -> None:
