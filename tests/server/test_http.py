@@ -221,8 +221,9 @@ async def test_a_subscription_needs_a_session_and_says_so(served: Served) -> Non
 
 
 async def test_nothing_is_open_to_others_by_mistake() -> None:
-    with pytest.raises(OpenDoorError):
-        await serve_http(Settings(host=""))
+    nowhere = "postgresql://nobody@127.0.0.1:1/none"
+    with pytest.raises(OpenDoorError), anyio.fail_after(60):
+        await serve_http(Settings(host="", port=0, database_url=nowhere))
 
 
 def test_an_address_is_shown_as_it_is_reached() -> None:
