@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 
@@ -220,8 +221,9 @@ async def test_a_subscription_needs_a_session_and_says_so(served: Served) -> Non
 
 
 async def test_nothing_is_open_to_others_by_mistake() -> None:
-    with pytest.raises(OpenDoorError):
-        await serve_http(Settings(host=""))
+    nowhere = "postgresql://nobody@127.0.0.1:1/none"
+    with pytest.raises(OpenDoorError), anyio.fail_after(60):
+        await serve_http(Settings(host="", port=0, database_url=nowhere))
 
 
 def test_an_address_is_shown_as_it_is_reached() -> None:
@@ -247,3 +249,9 @@ async def test_hanging_up_without_a_session_cancels_too(idle: Served) -> None:
         read = {"name": "get_history", "arguments": {"chat_id": "a"}}
         history = result_of(await post(http, idle.url, HANDSHAKE, "tools/call", read))
         assert len(history["structuredContent"]["turns"]) == 1
+
+
+def test_answers_are_not_held_back() -> None:
+    """Without IPPROTO_TCP in listen() asyncio leaves Nagle's algorithm on, and every JSON answer waits 40 ms."""
+    with listen("127.0.0.1", 0) as (listening, _):
+        assert listening.proto == socket.IPPROTO_TCP
