@@ -12,7 +12,8 @@ from chat_memory.cli.demo.scratch import scratch_folder
 from chat_memory.cli.demo.screen import Screen
 from chat_memory.cli.demo.story import Story, Verdict
 from chat_memory.errors import BrokenPromiseError
-from chat_memory.models import Caller, MemoryReply, Message, TurnReply
+from chat_memory.models import Caller, Message
+from chat_memory.replies import MemoryReply, TurnReply
 from chat_memory.tools.get_history import get_history
 from chat_memory.tools.get_memory import read_memory
 from chat_memory.tools.summarize import summarize

@@ -17,7 +17,8 @@ from chat_memory.cli.demo.screen import Screen
 from chat_memory.cli.demo.server import Server, start_server
 from chat_memory.cli.demo.story import Story
 from chat_memory.errors import DemoError, UnreadableLineError
-from chat_memory.models import ROLES, Message, Receipt
+from chat_memory.models import ROLES, Message
+from chat_memory.replies import Receipt
 from chat_memory.storage.embedded.polling import poll
 from chat_memory.storage.embedded.postmaster import is_postmaster
 from tests.cli.conftest import PATIENCE_SECONDS, Program, finish

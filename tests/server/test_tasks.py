@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from chat_memory.models import MemoryReply, Receipt
+from chat_memory.replies import MemoryReply, Receipt
 from chat_memory.storage import chat_work
 from chat_memory.storage.database import Database
 from chat_memory.tools.awaiting import wait_folded

@@ -1,6 +1,7 @@
 """Forgetting, as a caller sees it. `tests/storage/test_lives.py` counts what is left in the tables: nothing."""
 
-from chat_memory.models import Caller, MemoryReply, Message
+from chat_memory.models import Caller, Message
+from chat_memory.replies import MemoryReply
 from chat_memory.tools.forget import forget
 from chat_memory.tools.get_history import get_history
 from chat_memory.tools.get_memory import list_chats, read_memory

@@ -1,6 +1,7 @@
 """A chat as it was said, page by page."""
 
-from chat_memory.models import Caller, HistoryReply, Message
+from chat_memory.models import Caller, Message
+from chat_memory.replies import HistoryReply
 from chat_memory.tools.get_history import PAGE_BYTES, get_history
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory

@@ -3,8 +3,9 @@
 import pytest
 
 from chat_memory.errors import OwnerMismatchError
-from chat_memory.models import Caller, Evidence, Fact, Memory, MemoryReply, Message
+from chat_memory.models import Caller, Fact, Memory, Message
 from chat_memory.prompts.tokens import count_memory, count_tokens
+from chat_memory.replies import Evidence, MemoryReply
 from chat_memory.storage import chat_metadata
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.tools.filling import LABEL_TOKENS, render

@@ -6,7 +6,8 @@ import anyio
 import pytest
 
 from chat_memory.errors import FoldError, UnknownChatError
-from chat_memory.models import Caller, MemoryReply, Message
+from chat_memory.models import Caller, Message
+from chat_memory.replies import MemoryReply
 from chat_memory.tools.get_memory import read_memory
 from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox

@@ -5,8 +5,9 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from chat_memory.models import Evidence, Fact, MemoryReply, Omitted, TurnReply
+from chat_memory.models import Fact
 from chat_memory.prompts.tokens import count_tokens
+from chat_memory.replies import Evidence, MemoryReply, Omitted, TurnReply
 from chat_memory.storage.chat_metadata import PendingTurn, Snapshot
 
 SHORTENED_CHARACTERS = 160

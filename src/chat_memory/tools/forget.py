@@ -1,6 +1,7 @@
 """Forget a chat."""
 
-from chat_memory.models import Caller, ForgetReply, chat_key
+from chat_memory.models import Caller, chat_key
+from chat_memory.replies import ForgetReply
 from chat_memory.storage import lives
 from chat_memory.storage.bell import Ring
 from chat_memory.telemetry import Event, log

@@ -1,6 +1,7 @@
 """Read a chat as it was said."""
 
-from chat_memory.models import Caller, HistoryReply, TurnReply, chat_key
+from chat_memory.models import Caller, chat_key
+from chat_memory.replies import HistoryReply, TurnReply
 from chat_memory.storage import turns
 from chat_memory.tools.get_memory import refuse_other_owner
 from chat_memory.tools.intake import check_chat_id

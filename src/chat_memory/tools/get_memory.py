@@ -1,8 +1,9 @@
 """Read a chat's memory."""
 
 from chat_memory.errors import OwnerMismatchError
-from chat_memory.models import Caller, ChatLine, ChatListReply, MemoryReply, chat_key
+from chat_memory.models import Caller, chat_key
 from chat_memory.prompts.tokens import count_tokens
+from chat_memory.replies import ChatLine, ChatListReply, MemoryReply
 from chat_memory.storage import chat_metadata, conversations
 from chat_memory.storage.conversations import LatestChat
 from chat_memory.tools.filling import LABEL_TOKENS, fill_reply, render

@@ -5,7 +5,8 @@ from uuid import uuid4
 import anyio
 
 from chat_memory.errors import DatabaseUnreachableError, LostLeaseError, UnknownChatError
-from chat_memory.models import Caller, ChatKey, MemoryReply, chat_key
+from chat_memory.models import Caller, ChatKey, chat_key
+from chat_memory.replies import MemoryReply
 from chat_memory.storage import chat_work
 from chat_memory.storage.bell import Waiter
 from chat_memory.storage.chat_work import Claim, Cursor

@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from chat_memory.errors import UnknownChatError
-from chat_memory.models import Caller, ChatKey, MemoryReply, Receipt, chat_key
+from chat_memory.models import Caller, ChatKey, chat_key
+from chat_memory.replies import MemoryReply, Receipt
 from chat_memory.storage import chat_work, tasks
 from chat_memory.storage.bell import Ring, ring
 from chat_memory.storage.chat_work import Cursor

@@ -2,7 +2,8 @@
 
 from uuid import uuid4
 
-from chat_memory.models import Caller, ChatKey, Receipt, chat_key
+from chat_memory.models import Caller, ChatKey, chat_key
+from chat_memory.replies import Receipt
 from chat_memory.storage import lives
 from chat_memory.storage.bell import Ring
 from chat_memory.storage.lives import Appended

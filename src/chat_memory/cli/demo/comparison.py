@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from chat_memory.models import Evidence, MemoryReply, Message, TurnReply
+from chat_memory.models import Message
+from chat_memory.replies import Evidence, MemoryReply, TurnReply
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from chat_memory import __version__
 from chat_memory.cli.demo.comparison import read_proven
 from chat_memory.cli.demo.story import Story, Times, Verdict
 from chat_memory.errors import BrokenPromiseError
-from chat_memory.models import Evidence, MemoryReply
+from chat_memory.replies import Evidence, MemoryReply
 
 
 def print_report(console: Console, story: Story) -> None:

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from chat_memory.models import Evidence, MemoryReply
+from chat_memory.replies import Evidence, MemoryReply
 
 SHOWN_FACTS = 6
 SHOWN_LINES = 4

@@ -14,7 +14,8 @@ from mcp_types import TextContent
 
 from chat_memory.cli.demo.scratch import Scratch
 from chat_memory.errors import DemoError
-from chat_memory.models import HistoryReply, MemoryReply, Message, Receipt, TurnReply
+from chat_memory.models import Message
+from chat_memory.replies import HistoryReply, MemoryReply, Receipt, TurnReply
 
 SHELL = "/bin/sh"
 BECOME_SERVER = 'echo $$ >"$0" && exec "$@"'

@@ -12,7 +12,8 @@ from chat_memory.cli.demo.scratch import Scratch
 from chat_memory.cli.demo.screen import Screen
 from chat_memory.cli.demo.server import Server, start_server
 from chat_memory.errors import DemoError
-from chat_memory.models import MemoryReply, Message
+from chat_memory.models import Message
+from chat_memory.replies import MemoryReply
 
 BURSTS = 20
 """How often the burst is written until the kill finds turns pending: folds take milliseconds."""

@@ -1,0 +1,105 @@
+"""What callers are answered: receipts, memories, lists and pages, as they stand on the wire."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from chat_memory.models import Basis, Frozen, Role
+
+
+class Receipt(Frozen):
+    """What a writer gets: the turns are durable.
+
+    `queue_id` names them; `estimated_completion` is when the memory should include them, None before this process has
+    seen a fold.
+    """
+
+    queue_id: str
+    status: Literal["complete", "pending_summarization"]
+    first_seq: int
+    seq: int
+    pending: int
+    estimated_completion: datetime | None = None
+
+
+class Evidence(Frozen):
+    """A fact with what proves it."""
+
+    value: str
+    id: str
+    basis: Basis
+    seq: int
+    quote: str
+
+
+class TurnReply(Frozen):
+    """A turn as it was said; `cut_from` is its full length in characters when it is shortened here."""
+
+    seq: int
+    role: Role
+    content: str
+    attested: bool | None = None
+    created_at: datetime | None = None
+    cut_from: int | None = None
+
+
+class Omitted(Frozen):
+    """Pending turns a reply had no room for: seqs, first to last, and how many."""
+
+    first_seq: int
+    last_seq: int
+    count: int
+
+
+class MemoryReply(Frozen):
+    """A chat's memory and pending turns at one moment; empty at version 0 for a chat nobody wrote to.
+
+    `lag_ms` is the age of the oldest pending turn. `left_out` names the fields, and how many facts or lines of them,
+    that `max_tokens` had no room for. `folded` counts the turns a summarize call waited for.
+    """
+
+    chat_id: str
+    version: int = 0
+    covers_seq: int = 0
+    pending: int = 0
+    lag_ms: int = 0
+    degraded: bool = False
+    size: Literal["ok", "near", "full"] = "ok"
+    user_confirmed: dict[str, str | Evidence] = Field(default_factory=dict[str, str | Evidence])
+    llm_inferred: dict[str, str | Evidence] = Field(default_factory=dict[str, str | Evidence])
+    general_summary: str = ""
+    pending_turns: tuple[TurnReply, ...] = ()
+    pending_omitted: Omitted | None = None
+    left_out: dict[str, int] | None = None
+    folded: int | None = None
+
+
+class ChatLine(Frozen):
+    """One line of the list of chats: how it began, and how long ago it was written to."""
+
+    chat_id: str
+    first_line: str
+    age_seconds: int
+    turns: int
+
+
+class ChatListReply(Frozen):
+    """An owner's latest chats, last written first."""
+
+    chats: tuple[ChatLine, ...]
+
+
+class HistoryReply(Frozen):
+    """A page of a chat as it was said, oldest first; `before` for the next older page, None at the beginning."""
+
+    chat_id: str
+    turns: tuple[TurnReply, ...]
+    before: int | None = None
+
+
+class ForgetReply(Frozen):
+    """What was deleted, by table; all zero when there was nothing."""
+
+    chat_id: str
+    deleted: dict[str, int]
