@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 
@@ -247,3 +248,9 @@ async def test_hanging_up_without_a_session_cancels_too(idle: Served) -> None:
         read = {"name": "get_history", "arguments": {"chat_id": "a"}}
         history = result_of(await post(http, idle.url, HANDSHAKE, "tools/call", read))
         assert len(history["structuredContent"]["turns"]) == 1
+
+
+def test_answers_are_not_held_back() -> None:
+    """Without IPPROTO_TCP in listen() asyncio leaves Nagle's algorithm on, and every JSON answer waits 40 ms."""
+    with listen("127.0.0.1", 0) as (listening, _):
+        assert listening.proto == socket.IPPROTO_TCP

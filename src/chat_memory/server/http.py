@@ -120,10 +120,11 @@ def listen(host: str, port: int) -> Generator[tuple[socket.socket, str]]:
     address = "127.0.0.1" if host == "localhost" else host
     try:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        listening = socket.create_server((address, port), family=family, backlog=BACKLOG)
+        opened = socket.create_server((address, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise AddressError(host=host, port=port, reason=error.strerror or type(error).__name__) from None
-    with listening:
+    # Named TCP: asyncio turns Nagle's delay off for such sockets only, and with it an answer takes 40 ms longer.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=opened.detach()) as listening:
         listening.setblocking(False)  # noqa: FBT003 - how sockets spell it
         shown = f"[{host}]" if ":" in host else host
         yield listening, f"http://{shown}:{listening.getsockname()[1]}{PATH}"
