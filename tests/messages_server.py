@@ -146,6 +146,12 @@ def silent(server: "MessagesServer", asked: Asked) -> Reply:
     return message(asked, "{}")
 
 
+def slow(server: "MessagesServer", asked: Asked) -> Reply:
+    """Answer from the turns when told to."""
+    server.may_answer.wait(60)
+    return message(asked, json.dumps(answer_from(asked)))
+
+
 class MessagesServer:
     """The provider: what it was asked, and how it is to fail next."""
 
@@ -158,6 +164,7 @@ class MessagesServer:
         self.next_faults: list[Fault] = []
         self.always: Fault | None = None
         self.closing = threading.Event()
+        self.may_answer = threading.Event()
 
     def serve(self, path: str, headers: dict[str, str], raw: bytes) -> Reply:
         """Answer one request."""
@@ -232,7 +239,7 @@ def messages_server(key: str) -> Generator[MessagesServer]:
             self.end_headers()
             try:
                 self.wfile.write(reply.body)
-            except BrokenPipeError:
+            except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
@@ -247,5 +254,6 @@ def messages_server(key: str) -> Generator[MessagesServer]:
             yield server
         finally:
             server.closing.set()
+            server.may_answer.set()
             listener.shutdown()
             thread.join()

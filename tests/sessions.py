@@ -18,6 +18,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.server.auth.provider import TokenVerifier
 from mcp_types import CallToolResult, TextContent
 
+from chat_memory.server.catalogue import CATALOGUE, Entry
 from chat_memory.server.http import Listener, serve_http
 from chat_memory.settings import Settings
 
@@ -109,12 +110,19 @@ async def start_http(environment: Mapping[str, str], *options: str) -> AsyncGene
                 process.kill()
 
 
+def never_folding(database_url: str) -> Settings:
+    """Settings of a server that is alice's and never folds."""
+    return Settings(database_url=database_url, owner="alice", worker=False)
+
+
 @asynccontextmanager
-async def serving_http(settings: Settings, verifier: TokenVerifier | None = None) -> AsyncGenerator[str]:
+async def serving_http(
+    settings: Settings, verifier: TokenVerifier | None = None, catalogue: Mapping[str, Entry] = CATALOGUE
+) -> AsyncGenerator[str]:
     """Serve HTTP from this very process, on a free port, and name the URL."""
     async with anyio.create_task_group() as group:
         told = settings.model_copy(update={"port": 0})
-        listener: Listener = await group.start(partial(serve_http, told, verifier=verifier))
+        listener: Listener = await group.start(partial(serve_http, told, verifier=verifier, catalogue=catalogue))
         yield listener.url
         listener.stop()
 

@@ -90,7 +90,27 @@ def test_a_credential_is_never_shown() -> None:
     assert "key one" not in str(raised.value)
 
 
-@pytest.mark.parametrize("url", ["localhost:8080", "ftp://host", "http://", "just words"])
-def test_a_base_url_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(InvalidSettingError, match=r"it is no http:// or https:// URL"):
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("localhost:8080", "it is no http:// or https:// URL"),
+        ("ftp://host", "it is no http:// or https:// URL"),
+        ("http://", "it is no http:// or https:// URL"),
+        ("http://127.0.0.1:abc", "it is no http:// or https:// URL"),
+        ("http://host/a b", "it is no http:// or https:// URL"),
+        ("http://ann:secret@host", "a server and a path only"),
+        ("http://ann:se#cret@host", "a server and a path only"),
+        ("http://host?key=secret", "a server and a path only"),
+        ("http://host/v1/", "leave /v1 off"),
+    ],
+)
+def test_a_base_url_that_cannot_be_used_is_refused_and_not_repeated(url: str, words: str) -> None:
+    """It may hold a password: without FOREIGN in read_settings the error would print it."""
+    with pytest.raises(InvalidSettingError, match=words) as raised:
         read_settings({"ANTHROPIC_BASE_URL": url})
+    assert "cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["http://[::1]:8080", "https://gateway.example.com/anthropic/", " http://localhost:1 "])
+def test_a_base_url_is_taken_without_what_surrounds_it(url: str) -> None:
+    assert read_settings({"ANTHROPIC_BASE_URL": url}).anthropic_base_url == url.strip().rstrip("/")

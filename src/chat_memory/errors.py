@@ -16,7 +16,8 @@ ChatMemoryError
 ├── SettingsError                    the process was configured wrongly
 │   ├── UnknownSettingError
 │   ├── InvalidSettingError
-│   └── NoKeyError
+│   ├── NoKeyError
+│   └── NoProviderError
 ├── DatabaseError                    the database cannot be used (yet)
 │   ├── DatabaseUnreachableError
 │   ├── UnsafeDurabilityError
@@ -38,8 +39,10 @@ ChatMemoryError
 │       ├── ModelRefusedError        and will not until somebody acts
 │       ├── ModelBusyError           and said when to ask again
 │       ├── ModelFailedError
+│       │   └── ModelOutageError     nothing came back at all
+│       │       └── ModelTimeoutError
 │       ├── ModelAnswerError
-│       ├── ModelAvoidedError        it was not asked: this chat ended its workers before
+│       ├── ModelAvoidedError        it was not asked: this chat was given up by it before
 │       └── BudgetSpentError
 ├── ServeError                       `chat-memory serve` cannot serve here
 │   ├── OpenDoorError
@@ -135,7 +138,11 @@ class InvalidSettingError(SettingsError):
 
 
 class NoKeyError(SettingsError):
-    """CHAT_MEMORY_SUMMARIZER is claude, but no credential resolves ({reason}): set ANTHROPIC_API_KEY, or CHAT_MEMORY_SUMMARIZER=auto to go without a model until there is one."""
+    """CHAT_MEMORY_SUMMARIZER is claude, but no credential was found: set ANTHROPIC_API_KEY, or CHAT_MEMORY_SUMMARIZER=auto to go without a model until there is one."""
+
+
+class NoProviderError(SettingsError):
+    """No client for the Messages API can be made ({kind}): check ANTHROPIC_BASE_URL, and HTTPS_PROXY, HTTP_PROXY and ALL_PROXY."""
 
 
 class DatabaseError(ChatMemoryError):
@@ -211,11 +218,11 @@ class ModelError(FoldError):
 
 
 class ModelRefusedError(ModelError):
-    """{provider} refused the key or the model {model!r} (HTTP {status}): check ANTHROPIC_API_KEY, its credit and CHAT_MEMORY_MODEL, then run `chat-memory doctor`. Until then memory is made by extraction."""
+    """{provider} refused the key or the model {model!r} (HTTP {status}): check ANTHROPIC_API_KEY, its credit, ANTHROPIC_BASE_URL and CHAT_MEMORY_MODEL, then run `chat-memory doctor`. Until then memory is made by extraction."""
 
 
 class ModelBusyError(ModelError):
-    """{provider} takes no requests now (HTTP {status}): it is asked again in {seconds:.0f} s. Nothing is lost: get_memory shows the turns as pending."""
+    """{provider} takes no requests now ({reason}): it is asked again in {seconds:.0f} s. Nothing is lost: get_memory shows the turns as pending."""
 
     @property
     def seconds(self) -> float:
@@ -227,12 +234,20 @@ class ModelFailedError(ModelError):
     """{provider} gave no answer: {reason}. The fold is tried again; get_memory shows the turns as pending."""
 
 
+class ModelOutageError(ModelFailedError):
+    """{provider} gave no answer: {reason}. The fold is tried again; get_memory shows the turns as pending."""
+
+
+class ModelTimeoutError(ModelOutageError):
+    """{provider} gave no answer: {reason}. The fold is tried again; get_memory shows the turns as pending."""
+
+
 class ModelAnswerError(ModelError):
     """The answer of {model!r} cannot be used: {reason}. The fold is tried again; get_memory shows the turns as pending."""
 
 
 class ModelAvoidedError(ModelError):
-    """The model was not asked: {expiries} workers in a row were lost while they folded this chat."""
+    """The model was not asked: {reason}."""
 
 
 class BudgetSpentError(ModelError):

@@ -1,7 +1,9 @@
 """Every knob, with its default, unit and a sentence. The only reader of the environment."""
 
 import difflib
+import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,6 +24,7 @@ FOREIGN = {
 }
 """Settings that have had their name since before us: every program that asks Claude reads them."""
 
+SERVER = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/[!-~]*)?", re.ASCII)
 SECRETS = frozenset({"anthropic_api_key", "anthropic_auth_token"})
 """Never shown, not even when they are wrong."""
 
@@ -85,7 +88,9 @@ class Settings(BaseModel):
         default="auto",
         description="Who folds. auto: claude when ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN is set, else extractive.",
     )
-    model: str = Field(default="claude-haiku-5-5", min_length=1, max_length=200, description="Model asked by claude.")
+    model: str = Field(
+        default="claude-haiku-5-5", max_length=200, pattern=r"^[!-~]+$", description="Model asked by claude."
+    )
     model_seconds: Seconds = Field(
         default=30.0, description="How long one answer of the model may take, from request to last byte."
     )
@@ -153,19 +158,36 @@ class Settings(BaseModel):
         text = secret.get_secret_value().strip() if secret else ""
         if not text:
             return None
-        if not text.isascii() or not text.isprintable() or " " in text:
+        if not fits_header(text):
             raise ValueError("it holds characters no HTTP header can carry: copy it again")
         return SecretStr(text)
 
     @field_validator("anthropic_base_url")
     @classmethod
     def _name_a_server(cls, url: str) -> str:
-        """Refuse what is no URL now, not at every fold."""
-        url = url.strip()
-        parts = urlsplit(url)
-        if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        """Refuse what is no URL of a server now, not at every fold."""
+        url = url.strip().rstrip("/")
+        if {"@", "?", "#"} & set(url):
+            raise ValueError("it may hold a server and a path only: credentials have settings of their own")
+        if url and not SERVER.fullmatch(url):
             raise ValueError("it is no http:// or https:// URL")
+        if url.endswith("/v1"):
+            raise ValueError("leave /v1 off: it is added")
         return url
+
+
+def fits_header(text: str) -> bool:
+    """Tell whether text can stand in an HTTP request as it is."""
+    return text.isascii() and text.isprintable() and " " not in text
+
+
+def is_on_this_machine(url: str) -> bool:
+    """Tell whether a URL names this very machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def variable_of(field: str) -> str:
@@ -197,7 +219,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         field = str(first["loc"][0])
         raise InvalidSettingError(
             name=variable_of(field),
-            value="..." if field in SECRETS else values.get(field, ""),
+            value="..." if field in SECRETS or field in FOREIGN else values.get(field, ""),
             problem=first["msg"][0].lower() + first["msg"][1:],
             meaning=Settings.model_fields[field].description,
         ) from None

@@ -25,6 +25,7 @@ class Event(StrEnum):
     FOLD_DEGRADED = "fold_degraded"
     MODEL_ANSWERED = "model_answered"
     MODEL_REFUSED = "model_refused"
+    MODEL_LOST = "model_lost"
     CLAIM_LOST = "claim_lost"
     LEASE_LOST = "lease_lost"
     CHAT_FAILED = "chat_failed"

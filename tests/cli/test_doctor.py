@@ -110,5 +110,5 @@ async def test_a_key_that_is_refused_is_red_with_a_remedy_and_the_probe_is_still
 
 async def test_a_model_that_is_demanded_without_a_key_is_red(on_database: Program) -> None:
     done = on_database.run("doctor", CHAT_MEMORY_SUMMARIZER="claude", ANTHROPIC_CONFIG_DIR="/nowhere")
-    assert "✗ Summarizer  CHAT_MEMORY_SUMMARIZER is claude, but no credential resolves" in done.stdout
+    assert "✗ Summarizer  CHAT_MEMORY_SUMMARIZER is claude, but no credential was found" in done.stdout
     assert done.returncode == 1

@@ -3,7 +3,7 @@
 import pytest
 
 from chat_memory.cli.settings_table import mask_password
-from chat_memory.settings import PREFIX, Settings
+from chat_memory.settings import PREFIX, Settings, variable_of
 from tests.cli.conftest import Program
 
 SECRET = "hunter2"  # noqa: S105 - stands for a password
@@ -14,10 +14,17 @@ def test_every_setting_is_listed_with_its_value(alone: Program) -> None:
     assert done.returncode == 0
     lines = done.stdout.splitlines()
     for field in Settings.model_fields:
-        assert [line for line in lines if f"{PREFIX}{field.upper()} " in line]
+        assert [line for line in lines if f"{variable_of(field)} " in line]
     (line,) = [line for line in lines if f"{PREFIX}POOL_SIZE" in line]
     assert "17" in line
     assert " 8 " in line
+
+
+def test_a_key_is_said_to_be_set_and_not_shown(alone: Program) -> None:
+    """Without SECRETS in settings_table.show_value its text would be a wrapper's repr, or the key."""
+    done = alone.run("doctor", "--settings", ANTHROPIC_API_KEY=SECRET)
+    assert SECRET not in done.stdout
+    assert ["ANTHROPIC_API_KEY", "***"] in [line.split()[:2] for line in done.stdout.splitlines()]
 
 
 def test_the_table_is_shown_also_when_a_setting_is_refused(alone: Program) -> None:

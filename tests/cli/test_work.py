@@ -50,7 +50,7 @@ async def test_a_worker_folds_what_a_server_without_one_wrote(on_database: Progr
 
 
 async def test_a_worker_that_is_told_to_stop_ends_well_and_holds_nothing(on_database: Program, db: Database) -> None:
-    """Fails without cancel_on_signal in cli/work.py: the process would die of the signal."""
+    """Fails without answer_signals in cli/work.py: the process would die of the signal."""
     for number in (signal.SIGTERM, signal.SIGINT):
         worker = on_database.start("work", CHAT_MEMORY_LOG_LEVEL="info")
         assert worker.stderr is not None

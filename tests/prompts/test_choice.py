@@ -39,7 +39,7 @@ def test_a_model_folds_when_a_key_is_given_or_it_is_asked_for(environment: dict[
         ("", True),
         ("https://models.example.com", True),
         ("http://127.0.0.1:8080", False),
-        ("http://127.8.8.8:8080/v1", False),
+        ("http://127.8.8.8:8080/anthropic", False),
         ("http://localhost:8080", False),
         ("http://[::1]:8080", False),
         ("http://localhost.example.com", True),

@@ -17,9 +17,8 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 
 from chat_memory.storage.database import Database
-from tests.http import serve_http
 from tests.server.asking_server import ANOTHER, ASKING
-from tests.sessions import ERAS, MODERN, RawServer, ask, start_raw
+from tests.sessions import ERAS, MODERN, RawServer, ask, never_folding, serving_http, start_raw
 
 QUESTION = "Is your name Ada?"
 PROGRAM = str(Path(__file__).parent / "asking_server.py")
@@ -214,7 +213,7 @@ async def test_a_user_is_asked_over_http_too(database_url: str, era: str) -> Non
     """The handlers know no transport."""
     user = User(ANSWERS[0][0])
     async with (
-        serve_http(database_url, ASKING) as url,
+        serving_http(never_folding(database_url), catalogue=ASKING) as url,
         Client(streamable_http_client(url), mode=ERAS[era], elicitation_callback=user) as client,
     ):
         with anyio.fail_after(60):
@@ -228,7 +227,10 @@ async def test_the_question_comes_on_the_stream_of_its_call(database_url: str) -
     hello: Json = {"protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": client}
     wanted: Json = {"name": "ask_user", "arguments": {"question": QUESTION}}
     headers = {"Accept": "application/json, text/event-stream", "Mcp-Protocol-Version": "2025-11-25"}
-    async with serve_http(database_url, ASKING) as url, httpx2.AsyncClient(headers=headers) as http:
+    async with (
+        serving_http(never_folding(database_url), catalogue=ASKING) as url,
+        httpx2.AsyncClient(headers=headers) as http,
+    ):
         greeted = await http.post(url, json={"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello})
         http.headers["Mcp-Session-Id"] = greeted.headers["Mcp-Session-Id"]
         await http.post(url, json={"jsonrpc": "2.0", "method": "notifications/initialized"})

@@ -14,8 +14,7 @@ from mcp_types import CallToolResult, Request, RequestParams, Result
 from chat_memory.tools.fold import fold
 from chat_memory.tools.toolbox import Toolbox
 from tests.chats import claim_one
-from tests.http import serve_http
-from tests.sessions import MODERN, SERVER, ask
+from tests.sessions import MODERN, SERVER, ask, never_folding, serving_http
 
 Json = dict[str, Any]
 SAID = [{"role": "user", "content": "My name is Ada."}]
@@ -85,7 +84,7 @@ async def test_a_caller_over_http_sees_no_task_either(database_url: str, box: To
     """The handlers know no transport; the client names the task in a routing header."""
     polling = Polling(lambda: fold_all(box))
     async with (
-        serve_http(database_url) as url,
+        serving_http(never_folding(database_url)) as url,
         Client(streamable_http_client(url), extensions=[polling]) as client,
     ):
         await wait_as_a_client(client, polling)
@@ -102,7 +101,7 @@ async def test_a_header_that_names_another_task_is_refused(database_url: str) ->
         "Mcp-Method": "tasks/get",
     }
     codes: list[int] = []
-    async with serve_http(database_url) as url, httpx2.AsyncClient() as http:
+    async with serving_http(never_folding(database_url)) as url, httpx2.AsyncClient() as http:
         for name in ("two", "one"):
             answer = await http.post(url, json=body, headers=headers | {"Mcp-Name": name})
             codes.append(answer.json()["error"]["code"])

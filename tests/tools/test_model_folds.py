@@ -1,5 +1,6 @@
 """Folds by a model, from tool call to memory, against a real server of the Messages API that fails when told."""
 
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,13 +12,13 @@ import anyio
 import pytest
 from structlog.testing import capture_logs
 
-from chat_memory.errors import FoldError, ModelAnswerError, ModelBusyError, ModelFailedError
+from chat_memory.errors import FoldError, ModelAnswerError, ModelBusyError, ModelFailedError, ModelOutageError
 from chat_memory.models import Caller, Usage
 from chat_memory.prompts.choice import open_summarizers
-from chat_memory.prompts.claude import summarizer
+from chat_memory.prompts.claude import pause
 from chat_memory.server.catalogue import CATALOGUE
 from chat_memory.settings import Settings, read_settings
-from chat_memory.storage import memory_versions, model_spend
+from chat_memory.storage import chat_work, memory_versions, model_spend
 from chat_memory.storage.database import Database
 from chat_memory.storage.memory_versions import Version
 from chat_memory.tools.fold import fold
@@ -28,11 +29,13 @@ from tests.messages_server import (
     Asked,
     Fault,
     MessagesServer,
+    Reply,
     message,
     messages_server,
     proposing,
     saying,
     silent,
+    slow,
     status,
     truncated,
 )
@@ -158,6 +161,22 @@ async def test_an_empty_delta_is_a_success(asked: Toolbox, provider: MessagesSer
     assert memory["general_summary"] == ""
 
 
+def answering(body: bytes, **headers: str) -> Fault:
+    """Answer with these very bytes."""
+    return lambda _, __: Reply(200, body, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def counting(**tokens: int) -> Fault:
+    """Answer from the turns, with an impossible bill."""
+
+    def answer(_: MessagesServer, asked: Asked) -> Reply:
+        reply = message(asked, "{}")
+        body = json.loads(reply.body)
+        return Reply(200, json.dumps(body | {"usage": body["usage"] | tokens}).encode())
+
+    return answer
+
+
 UNUSABLE: dict[str, Fault] = {
     "a bad request": status(400, "invalid_request_error"),
     "a server error": status(500, "api_error"),
@@ -170,6 +189,16 @@ UNUSABLE: dict[str, Fault] = {
     "half a surrogate": saying('{"facts": [], "summary": "half \\ud800 here"}'),
     "a placeholder summary": saying('{"facts": [], "summary": "None."}'),
     "no message at all": status(200, "no_message"),
+    "a NUL in a field's name": saying('{"facts": [], "a\\u0000b": 1}'),
+    "a NUL in an error's kind": status(500, "api\x00error"),
+    "an endless body": answering(b"x" * 1_000_000),
+    "an endless error": lambda _, __: Reply(500, b"x" * 1_000_000),
+    "a compressed body": answering(b"x" * 100, content_encoding="gzip"),
+    "a huge summary": saying(json.dumps({"facts": [], "summary": "word " * 20_000})),
+    "a bill of billions": counting(cache_read_input_tokens=3_000_000_000),
+    "a bill below nothing": counting(output_tokens=-2_000_000_000),
+    "a bill beyond all numbers": counting(input_tokens=10**400),
+    "newlines in a fence": saying("```" + "\n \n" * 5_000),
 }
 
 
@@ -202,6 +231,7 @@ async def test_while_it_is_asked_again_the_turns_are_readable_and_the_reason_is_
     assert work["attempts"] == 1
     assert work["last_error"]
     assert "budget" not in work["last_error"]
+    assert await spent(db) >= 0
 
 
 @pytest.mark.parametrize("fault", UNUSABLE.values(), ids=UNUSABLE)
@@ -260,8 +290,8 @@ async def test_a_refused_key_or_model_costs_one_call_one_log_line_and_no_memory(
 async def test_a_key_that_stays_refused_is_complained_of_once(
     asked: Toolbox, db: Database, provider: MessagesServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without `_refused` in Claude every minute of a forgotten key would fill the log with the same words."""
-    monkeypatch.setattr(summarizer, "REFUSED_SECONDS", 0.0)
+    """Without `_refused` in Pause every minute of a forgotten key would fill the log with the same words."""
+    monkeypatch.setattr(pause, "REFUSED_SECONDS", 0.0)
     provider.next_faults = [status(401, "authentication_error")] * 2
     with capture_logs() as logs:
         for chat_id in ("a", "b"):
@@ -284,7 +314,7 @@ async def test_a_wrong_key_is_refused_by_the_provider_itself(
     ("fault", "seconds"),
     [
         (status(429, "rate_limit_error", retry_after="40"), 40),
-        (status(429, "rate_limit_error", retry_after="0"), 1),
+        (status(429, "rate_limit_error", retry_after="0"), 2),
         (status(429, "rate_limit_error", retry_after="86400"), 300),
         (status(429, "rate_limit_error", retry_after="Sat, 21 Nov 2026 10:00:00 GMT"), 15),
         (status(429, "rate_limit_error", retry_after="nan"), 15),
@@ -342,15 +372,79 @@ async def test_old_turns_are_no_reason_to_do_without_a_model_that_answers(
     assert len(provider.asked) == 1
 
 
-async def test_a_model_that_does_not_answer_in_time_costs_an_attempt(
+async def test_a_model_that_does_not_answer_in_time_costs_an_attempt_and_what_was_asked(
     db: Database, box: Toolbox, provider: MessagesServer
 ) -> None:
+    """Without the estimate in Claude._ask a model that is always too late would spend without being seen."""
     provider.always = silent
     await append(db, "a", "My name is Ann.")
     async with asking(db, box, provider.url, MODEL_SECONDS="1") as hasty:
         with pytest.raises(ModelFailedError, match="it took over 1 s"):
             await fold(hasty, await claim_one(db, "a"))
     assert (await work_of(db, "a"))["attempts"] == 1
+    assert await spent(db) > 0
+
+
+async def test_a_provider_that_does_not_answer_at_all_is_left_alone_after_a_few_questions(
+    db: Database, box: Toolbox
+) -> None:
+    """Without note_outage every chat would wait out its own timeouts, sixteen at a time."""
+    with messages_server(KEY) as gone:
+        url = gone.url
+    async with asking(db, box, url, MAX_ATTEMPTS="100") as lost:
+        for number in range(pause.OUTAGES):
+            await append(db, f"chat {number}", "My name is Ann.")
+            with pytest.raises(ModelOutageError):
+                await fold(lost, await claim_one(db, f"chat {number}"))
+        await append(db, "later", "My name is Bo.")
+        with pytest.raises(ModelBusyError, match="no answer"):
+            await fold(lost, await claim_one(db, "later"))
+    assert (await work_of(db, "later"))["attempts"] == 0
+
+
+async def test_a_short_wait_does_not_throw_the_models_answer_away(
+    asked: Toolbox, db: Database, provider: MessagesServer
+) -> None:
+    """Without hasten in summarize each of these calls would begin a question of its own and cancel it."""
+    provider.always = slow
+    await append(db, "a", "My budget is 500 euros.")
+    async with working(asked):
+        for _ in range(4):
+            await CATALOGUE["summarize"].call(asked, CALLER, {"chat_id": "a", "wait_seconds": 0.2})
+        assert (await recall(asked, "a"))["pending"] == 1
+        provider.may_answer.set()
+        await CATALOGUE["summarize"].call(asked, CALLER, {"chat_id": "a", "wait_seconds": 30})
+    assert len(provider.asked) == 1
+    assert (await recall(asked, "a"))["user_confirmed"] == {"budget": "500 euros"}
+
+
+@pytest.mark.parametrize("code", [301, 302, 307, 308])
+async def test_turns_are_not_sent_where_a_redirect_points(
+    asked: Toolbox, db: Database, provider: MessagesServer, code: int
+) -> None:
+    """Without follow_redirects=False the body of the question would go to a host nobody was told of."""
+    with messages_server(KEY) as elsewhere:
+        provider.always = lambda _, __: Reply(code, b"", {"location": f"{elsewhere.url}/v1/messages"})
+        await append(db, "a", "My name is Ann.")
+        await fold(asked, await claim_one(db, "a"))
+        assert (elsewhere.asked, elsewhere.refused) == ([], [])
+    assert (await recall(asked, "a"))["degraded"] is True
+
+
+async def test_a_write_that_fails_for_good_still_gets_extraction(
+    asked: Toolbox, db: Database, provider: MessagesServer
+) -> None:
+    """Without the attempt beyond the last in _record_failure a draft that cannot be written fails its chat for ever."""
+    await append(db, "a", "My name is Ann.")
+    for _ in range(asked.settings.max_attempts):
+        claim = await claim_one(db, "a")
+        async with db.session() as session:
+            assert not await chat_work.record_failure(
+                session, claim, "no", timedelta(), asked.settings.max_attempts + 1
+            )
+    await fold(asked, await claim_one(db, "a"))
+    assert provider.asked == []
+    assert (await recall(asked, "a"))["degraded"] is True
 
 
 async def test_a_provider_that_is_not_there_costs_an_attempt(db: Database, box: Toolbox) -> None:

@@ -91,7 +91,7 @@ async def examine_database(settings: Settings, chart: Chart) -> None:
         refuse_unfit_server(facts, allow_unsafe=settings.allow_unsafe_durability)
         chart.add(describe_durability(facts))
         chart.add(await describe_migrations(db))
-        watchful = settings.model_copy(update={"poll_seconds": POLL_SECONDS})
+        watchful = settings.model_copy(update={"poll_seconds": POLL_SECONDS, "worker": False})
         async with compose(watchful, db, Bell(), facts) as opened:
             await examine_summarizer(opened.box, chart)
             await count_work(db, chart)

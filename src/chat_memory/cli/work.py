@@ -7,7 +7,7 @@ import anyio
 from chat_memory.errors import ChatMemoryError
 from chat_memory.prompts.choice import describe_choice
 from chat_memory.server.app import background, open_toolbox
-from chat_memory.server.signals import cancel_on_signal
+from chat_memory.server.signals import answer_signals
 from chat_memory.settings import Settings, read_settings
 from chat_memory.storage.bell import Bell
 from chat_memory.storage.embedded import EmbeddedServer, early_start
@@ -30,7 +30,7 @@ async def fold_until_told(settings: Settings, early: "Future[EmbeddedServer] | N
     """
     failure: ChatMemoryError | None = None
     async with anyio.create_task_group() as group:
-        group.start_soon(cancel_on_signal, group.cancel_scope)
+        await group.start(answer_signals, group.cancel_scope.cancel)
         try:
             await fold_for_ever(settings, early)
         except ChatMemoryError as error:

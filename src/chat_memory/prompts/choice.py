@@ -1,6 +1,5 @@
 """Which summarizer folds, and whether that sends text away: decided at the start, and said wherever somebody asks."""
 
-import ipaddress
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -9,7 +8,7 @@ from chat_memory.models import Usage
 from chat_memory.prompts.claude.summarizer import Claude
 from chat_memory.prompts.extractive import Extractive
 from chat_memory.prompts.summarizer import Summarizer
-from chat_memory.settings import Settings
+from chat_memory.settings import Settings, is_on_this_machine
 
 PROVIDER = "api.anthropic.com"
 
@@ -46,7 +45,7 @@ def uses_model(settings: Settings) -> bool:
 
 def leaves_machine(settings: Settings) -> bool:
     """Tell whether new turns are sent to another machine."""
-    return uses_model(settings) and not _is_local(settings.anthropic_base_url)
+    return uses_model(settings) and not is_on_this_machine(settings.anthropic_base_url)
 
 
 def describe_choice(settings: Settings) -> str:
@@ -57,11 +56,3 @@ def describe_choice(settings: Settings) -> str:
     where = f"sent there: text leaves this machine, at most {settings.daily_budget_usd:g} USD a day"
     goes = where if leaves_machine(settings) else "sent there, and stay on this machine"
     return f"Memory is made by the model {settings.model} at {host}: new turns are {goes}."
-
-
-def _is_local(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

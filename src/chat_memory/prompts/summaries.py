@@ -37,7 +37,7 @@ def check_summary(old: str, new: str, elsewhere: Sequence[str], room: int) -> No
         RejectedDeltaError: names what is wrong.
     """
     if " ".join(words(new)) in _EMPTY or _REFUSAL.match(new.strip()):
-        raise RejectedDeltaError(reason=f"the summary is a placeholder: {new.strip()[:40]!r}")
+        raise RejectedDeltaError(reason="the summary is a placeholder or a refusal")
     before, size = marks(old), count_tokens(old)
     if len(before) < FEW_MARKS or size > room or count_tokens(new) >= SHRUNK * size:
         return

@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from ipaddress import ip_address
 
 import anyio
@@ -17,6 +17,7 @@ from chat_memory.errors import AddressError, OpenDoorError, UnknownPathError
 from chat_memory.prompts.choice import describe_choice
 from chat_memory.server.access import guard, identify_bearer, identify_process
 from chat_memory.server.app import App
+from chat_memory.server.catalogue import CATALOGUE, Entry
 from chat_memory.server.doors import SEEN_CHARACTERS, Doors, split_names
 from chat_memory.server.mcp import MemoryServer
 from chat_memory.server.sessions import Exchange
@@ -79,6 +80,7 @@ async def serve_http(
     settings: Settings,
     verifier: TokenVerifier | None = None,
     *,
+    catalogue: Mapping[str, Entry] = CATALOGUE,
     task_status: TaskStatus[Listener] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve MCP over HTTP until a signal; a second one ends at once. With a `verifier` callers are who their token is.
@@ -91,7 +93,7 @@ async def serve_http(
         refuse_open_door(settings.host)
     with listen(settings.host, settings.port) as (listening, url), early_start(settings) as early:
         app = App(settings, early)
-        memory = MemoryServer(app, identify_process if verifier is None else identify_bearer)
+        memory = MemoryServer(app, identify_process if verifier is None else identify_bearer, catalogue)
         exchange = Exchange(memory)
         listener = Listener(build_site(exchange, settings, verifier), url, settings, exchange.end_streams)
         async with anyio.create_task_group() as group, exchange.run():

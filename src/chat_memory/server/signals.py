@@ -8,15 +8,13 @@ import anyio
 from anyio.abc import TaskStatus
 
 
-async def cancel_on_signal(scope: anyio.CancelScope) -> None:
-    """Cancel `scope` on SIGINT or SIGTERM: leases are handed back and the embedded server is left in order."""
-    await answer_signals(scope.cancel)
-
-
 async def answer_signals(
     *answers: Callable[[], None], task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
 ) -> None:
-    """Call one after the other, the first at the first SIGINT or SIGTERM, the next at the next."""
+    """Call one after the other, the first at the first SIGINT or SIGTERM, the next at the next. Started: it listens.
+
+    An answer that cancels a scope ends a process in order: leases are handed back, the embedded server is left well.
+    """
     if sys.platform == "win32":  # no signal reception there: the client ends the process
         task_status.started()
         return

@@ -32,7 +32,7 @@ from chat_memory.prompts.choice import describe_choice
 from chat_memory.server.access import identify_process
 from chat_memory.server.app import App
 from chat_memory.server.mcp import MemoryServer
-from chat_memory.server.signals import cancel_on_signal
+from chat_memory.server.signals import answer_signals
 from chat_memory.settings import Settings
 from chat_memory.storage.embedded import EmbeddedServer
 from chat_memory.telemetry import Event, log
@@ -50,7 +50,7 @@ async def serve_stdio(settings: Settings, early: "Future[EmbeddedServer] | None"
     memory = MemoryServer(app, identify_process)
     server = memory.build()
     async with anyio.create_task_group() as group, stdio_streams() as (read, write):
-        group.start_soon(cancel_on_signal, group.cancel_scope)
+        await group.start(answer_signals, group.cancel_scope.cancel)
         group.start_soon(app.run)
         group.start_soon(memory.watchers.run)
         log(Event.SERVER_STARTED, transport="stdio", summarizer=describe_choice(settings))

@@ -1,6 +1,7 @@
 """The cursor of every chat: how far written, how far folded, who folds it now (drawn in docs/state_machine.md)."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,6 +12,7 @@ from chat_memory.storage.database import Record, Session
 from chat_memory.storage.queries import load_queries
 
 QUERIES = load_queries("chat_work")
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 ERROR_CHARACTERS = 500
 """How much of a failure's text is kept: enough to act on, never a turn's content."""
 
@@ -160,7 +162,8 @@ async def hand_back_claims(session: Session, bucket: int, token: UUID) -> int:
 
 async def record_failure(session: Session, claim: Claim, error: str, backoff: timedelta, max_attempts: int) -> bool:
     """Count a failed fold and give the claim up; True when that was one too many and the chat waits for help."""
-    values = (*claim.key, claim.token, error[:ERROR_CHARACTERS], backoff, max_attempts, session.drift)
+    told = UNSTORABLE.sub("?", error[:ERROR_CHARACTERS])
+    values = (*claim.key, claim.token, told, backoff, max_attempts, session.drift)
     row = await session.fetch_row(QUERIES["record_failure"], *values)
     return row is not None and row["failed_at"] is not None
 

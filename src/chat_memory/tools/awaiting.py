@@ -4,6 +4,8 @@ import anyio
 
 from chat_memory.models import ChatKey, Report, tell_nobody
 from chat_memory.storage import chat_work
+from chat_memory.storage.bell import Ring, ring
+from chat_memory.storage.database import Session, retried
 from chat_memory.tools.toolbox import Toolbox
 
 
@@ -23,6 +25,17 @@ class Progress:
         if folded > self._told:
             self._told = folded
             await self._report(folded, total, f"{folded} of {total} turns folded")
+
+
+async def hasten(box: Toolbox, key: ChatKey) -> None:
+    """Wake every worker for this chat, also where it backed off or waits for help."""
+
+    async def make_due(session: Session) -> None:
+        if await chat_work.hasten_chat(session, key):
+            await ring(session, Ring(key, grew=True))
+
+    await retried(lambda _: box.db.transact(make_due))
+    box.bell.announce(Ring(key, grew=True))
 
 
 async def wait_folded(

@@ -5,7 +5,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 
-from chat_memory.errors import BudgetSpentError, DatabaseError, LostLeaseError, ModelAvoidedError, ModelRefusedError
+from chat_memory.errors import (
+    BudgetSpentError,
+    ChatBusyError,
+    DatabaseUnreachableError,
+    LostLeaseError,
+    ModelAvoidedError,
+    ModelRefusedError,
+    SettingsError,
+)
 from chat_memory.models import Delta, Draft, Memory, Turn
 from chat_memory.prompts.gate import Admitted, admit
 from chat_memory.prompts.pacing import run_paced
@@ -40,7 +48,7 @@ async def make_draft(box: Toolbox, claim: Claim) -> Draft | None:
     try:
         await _refuse_to_ask(box, claim)
         return await _ask(box, claim, stored, request, box.summarizer)
-    except (DatabaseError, LostLeaseError):
+    except (DatabaseUnreachableError, ChatBusyError, LostLeaseError):
         raise
     except Exception as error:
         if not _is_given_up(box, claim, error):
@@ -52,13 +60,15 @@ async def make_draft(box: Toolbox, claim: Claim) -> Draft | None:
 async def _refuse_to_ask(box: Toolbox, claim: Claim) -> None:
     """Spare the model what it cannot help, and the budget what it does not hold."""
     if claim.lease_expiries >= LOST_WORKERS:
-        raise ModelAvoidedError(expiries=claim.lease_expiries)
+        raise ModelAvoidedError(reason=f"{claim.lease_expiries} workers in a row were lost while they folded this chat")
+    if claim.attempts >= box.settings.max_attempts:
+        raise ModelAvoidedError(reason=f"{claim.attempts} folds of this chat failed")
     await refuse_beyond_budget(box)
 
 
 def _is_given_up(box: Toolbox, claim: Claim, error: Exception) -> bool:
     """Tell whether extraction folds now: nothing is gained by asking again, or the turns have waited long enough."""
-    if isinstance(error, ModelRefusedError | BudgetSpentError | ModelAvoidedError):
+    if isinstance(error, ModelRefusedError | BudgetSpentError | ModelAvoidedError | SettingsError):
         return True
     late = claim.waited >= timedelta(seconds=box.settings.fallback_after_seconds)
     return late or claim.attempts + 1 >= box.settings.max_attempts
@@ -112,7 +122,8 @@ async def admit_draft(box: Toolbox, session: Session, claim: Claim, stored: Stor
     decide = partial(
         admit, stored.memory, draft.delta, cited, version=version, memory_tokens=cap, forbidden_echoes=echoes
     )
-    return await run_paced(decide, sum(len(turn.content) for turn in cited.values()))
+    said = sum(len(turn.content) for turn in cited.values())
+    return await run_paced(decide, said + _count_characters(draft.delta))
 
 
 async def _read_cited(session: Session, claim: Claim, memory: Memory, draft: Draft) -> Mapping[int, Turn]:
@@ -120,6 +131,10 @@ async def _read_cited(session: Session, claim: Claim, memory: Memory, draft: Dra
     first, last = claim.cursor.done_seq + 1, draft.upto_seq
     evidence = {fact.source_seq for fact in (*memory.user_confirmed, *memory.llm_inferred)}
     return await turns.read_turns(session, claim.key, _cited(draft.delta, evidence.union(range(first, last + 1))))
+
+
+def _count_characters(delta: Delta) -> int:
+    return len(delta.summary or "") + sum(len(fact.value) + len(fact.quote) for fact in delta.facts)
 
 
 def _cited(delta: Delta, allowed: set[int]) -> set[int]:

@@ -139,6 +139,6 @@ async def _record_failure(box: Toolbox, claim: Claim, error: Exception) -> None:
     reason = str(error) if isinstance(error, ChatMemoryError) else type(error).__name__
     delay = min(box.settings.backoff_seconds * 2**claim.attempts, LONGEST_BACKOFF_SECONDS)
     backoff = timedelta(seconds=random.uniform(0, delay))  # noqa: S311 - jitter, not a secret
-    limit = box.settings.max_attempts
+    limit = box.settings.max_attempts + (box.fallback is not None)  # the one after the last is the fallback's
     failed = await box.db.run(lambda session: chat_work.record_failure(session, claim, reason, backoff, limit))
     log(Event.CHAT_FAILED if failed else Event.FOLD_FAILED, error=error, bucket=claim.key.bucket)

@@ -10,7 +10,7 @@ from chat_memory.replies import MemoryReply
 from chat_memory.storage import chat_work
 from chat_memory.storage.bell import Waiter
 from chat_memory.storage.chat_work import Claim, Cursor
-from chat_memory.tools.awaiting import Progress
+from chat_memory.tools.awaiting import Progress, hasten, wait_folded
 from chat_memory.tools.fold import fold
 from chat_memory.tools.get_memory import read_memory
 from chat_memory.tools.intake import check_chat_id
@@ -23,6 +23,10 @@ async def summarize(box: Toolbox, caller: Caller, chat_id: ChatId, wait_seconds:
     key = chat_key(caller.owner, check_chat_id(chat_id))
     started = await read_cursor(box, caller, chat_id)
     target = started.head_seq
+    if box.fallback is not None and box.settings.worker:  # a wait that is over must not throw a model's answer away
+        await hasten(box, key)
+        await wait_folded(box, caller.owner, key, target, wait_seconds, report=caller.report)
+        return await report_fold(box, caller, chat_id, started)
     progress = Progress(caller.report, started.done_seq, target)
     with anyio.move_on_after(wait_seconds):
         async with box.bell.waiting(key) as waiter:

@@ -7,14 +7,12 @@ from uuid import UUID
 from chat_memory.errors import UnknownChatError
 from chat_memory.models import Caller, ChatKey, chat_key
 from chat_memory.replies import MemoryReply, Receipt
-from chat_memory.storage import chat_work, tasks
-from chat_memory.storage.bell import Ring, ring
+from chat_memory.storage import tasks
 from chat_memory.storage.chat_work import Cursor
-from chat_memory.storage.database import Session, retried
 from chat_memory.storage.receipts import Span
 from chat_memory.storage.tasks import Task, TaskTool
 from chat_memory.telemetry import Event, log
-from chat_memory.tools.awaiting import wait_folded
+from chat_memory.tools.awaiting import hasten, wait_folded
 from chat_memory.tools.intake import check_chat_id
 from chat_memory.tools.summarize import read_cursor, report_fold, summarize
 from chat_memory.tools.toolbox import Toolbox
@@ -50,7 +48,7 @@ async def start_summarize(box: Toolbox, caller: Caller, chat_id: str, *, wait_se
     started = await read_cursor(box, caller, chat_id)
     if not wait_seconds or not box.settings.worker:
         return await summarize(box, caller, chat_id, wait_seconds)
-    await _hasten(box, key)
+    await hasten(box, key)
     if await wait_folded(box, caller.owner, key, started.head_seq, min(wait_seconds, GRACE_SECONDS)):
         return await report_fold(box, caller, chat_id, started)
     task = await _open(box, caller, "summarize", chat_id, Span(started.done_seq + 1, started.head_seq))
@@ -106,17 +104,6 @@ async def _open(box: Toolbox, caller: Caller, tool: TaskTool, chat_id: str, span
         return None
     log(Event.TASK_OPENED, tool=tool, bucket=key.bucket)
     return await box.db.run(lambda session: tasks.find_task(session, key, caller.owner, number))
-
-
-async def _hasten(box: Toolbox, key: ChatKey) -> None:
-    """Wake every worker for this chat, also where it backed off or waits for help."""
-
-    async def hasten(session: Session) -> None:
-        if await chat_work.hasten_chat(session, key):
-            await ring(session, Ring(key, grew=True))
-
-    await retried(lambda _: box.db.transact(hasten))
-    box.bell.announce(Ring(key, grew=True))
 
 
 def _place(task_id: str) -> tuple[ChatKey, UUID] | None:

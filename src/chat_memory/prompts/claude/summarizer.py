@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
-from chat_memory.errors import ModelBusyError, ModelRefusedError
+from chat_memory.errors import ModelBusyError, ModelOutageError, ModelRefusedError, ModelTimeoutError
 from chat_memory.models import Usage
 from chat_memory.prompts.claude.answer import read_answer
+from chat_memory.prompts.claude.pause import Pause
 from chat_memory.prompts.claude.request import ECHOES, write_question, write_rules
+from chat_memory.prompts.pacing import run_paced
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
+from chat_memory.prompts.tokens import count_tokens
 from chat_memory.settings import Settings
 from chat_memory.telemetry import Event, log
 
 if TYPE_CHECKING:
-    from chat_memory.prompts.claude.provider import Counted, Provider
+    from chat_memory.prompts.claude.provider import Counted, Provider, Reply
 
-REFUSED_SECONDS = 60.0
-"""How long a refused key is believed to stay refused: extraction folds meanwhile, without a call each time."""
 CACHE_WRITE_PRICE = 1.25
 CACHE_READ_PRICE = 0.1
 """What a token written to or read from the provider's cache costs, in input tokens (Anthropic's price list)."""
@@ -34,36 +35,30 @@ class Claude:
     echoes = ECHOES
 
     def __init__(self, settings: Settings, record: Callable[[Usage], Awaitable[None]]) -> None:
-        """Ask as the settings say; every answer's cost goes to `record`, whatever becomes of it."""
+        """Ask as the settings say; every question's cost goes to `record`, whatever becomes of it."""
         self.model = settings.model
         self._settings = settings
         self._record = record
         self._rules = write_rules(settings.memory_tokens)
         self._provider: Provider | None = None
         self._loading = anyio.Lock()
-        self._pause: tuple[float, ModelBusyError | ModelRefusedError] | None = None
-        self._refused = False
+        self._pause = Pause()
 
     async def fold(self, request: FoldRequest) -> Proposal:
         """Ask for a delta.
 
         Raises:
             ModelError: there is none; its class says whether to ask again, and when.
-            NoKeyError: no credential resolves.
+            SettingsError: nobody can be asked: no credential, or no client can be made.
         """
-        self._heed_pause()
+        self._pause.heed()
         provider = await self.load()
-        question = write_question(request, self._settings.model_fold_bytes)
-        try:
-            reply = await provider.ask(self._rules, question)
-        except (ModelBusyError, ModelRefusedError) as error:
-            self._begin_pause(error)
-            raise
-        self._refused = False
+        reply = await self._ask(provider, write_question(request, self._settings.model_fold_bytes))
         usage = self._price(reply.usage)
         with anyio.CancelScope(shield=True):  # it was answered, so it is paid for
             await self._record(usage)
-        delta = read_answer(self.model, reply.stop_reason, reply.text)
+        room = request.memory_tokens
+        delta = await run_paced(lambda: read_answer(self.model, reply.stop_reason, reply.text, room), len(reply.text))
         log(Event.MODEL_ANSWERED, level=logging.DEBUG, **usage.model_dump())
         return Proposal(delta, usage)
 
@@ -71,7 +66,7 @@ class Claude:
         """Load the SDK and open its client, once, beside everything else that goes on.
 
         Raises:
-            NoKeyError: no credential resolves.
+            SettingsError: no credential resolves, or no client can be made.
         """
         async with self._loading:
             if self._provider is None:
@@ -85,22 +80,24 @@ class Claude:
         if self._provider is not None:
             await self._provider.close()
 
-    def _heed_pause(self) -> None:
-        """Ask nobody while the provider has asked for patience, or refuses us anyway."""
-        if self._pause is None:
-            return
-        until, error = self._pause
-        left = until - anyio.current_time()
-        if left > 0:
-            raise type(error)(**{**error.facts, "seconds": max(left, 1.0)})  # how long it still lasts
-        self._pause = None
-
-    def _begin_pause(self, error: ModelBusyError | ModelRefusedError) -> None:
-        seconds = REFUSED_SECONDS if isinstance(error, ModelRefusedError) else error.seconds
-        self._pause = (anyio.current_time() + seconds, error)
-        if isinstance(error, ModelRefusedError) and not self._refused:
-            self._refused = True  # said once: until a key works again it would only be repeated
-            log(Event.MODEL_REFUSED, level=logging.ERROR, remedy=str(error))
+    async def _ask(self, provider: "Provider", question: str) -> "Reply":
+        """Ask, and learn from how it went; a question nobody waited for to the end is counted by what it held."""
+        try:
+            reply = await provider.ask(self._rules, question)
+        except (anyio.get_cancelled_exc_class(), ModelTimeoutError) as error:
+            if isinstance(error, ModelTimeoutError):
+                self._pause.note_outage(error)
+            with anyio.CancelScope(shield=True):
+                await self._record(self._estimate(question))
+            raise
+        except ModelOutageError as error:
+            self._pause.note_outage(error)
+            raise
+        except (ModelBusyError, ModelRefusedError) as error:
+            self._pause.begin(error)
+            raise
+        self._pause.end()
+        return reply
 
     def _price(self, counted: "Counted") -> Usage:
         """Count all input the same way, and what it costs by how the cache was used."""
@@ -113,3 +110,8 @@ class Claude:
             tokens_cached=read,
             cost_usd=(charged * prices[0] + counted.output_tokens * prices[1]) / MILLION,
         )
+
+    def _estimate(self, question: str) -> Usage:
+        """Guess what a question costs whose answer nobody saw: its input, by our own counter."""
+        tokens = count_tokens(self._rules) + count_tokens(question)
+        return Usage(tokens_in=tokens, cost_usd=tokens * self._settings.model_input_price / MILLION)
