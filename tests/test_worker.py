@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import anyio
 import pytest
+from structlog.testing import capture_logs
 
 from chat_memory.models import ChatKey
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
@@ -200,3 +201,24 @@ async def test_idempotency_keys_are_forgotten_after_their_time(db: Database, hou
     async with db.session() as session:
         await receipts.expire_receipts(session, written.bucket, timedelta(hours=24))
         assert await session.connection.fetchval("select count(*) from chat_memory.receipts") == left
+
+
+async def test_a_worker_that_is_told_to_end_claims_nothing_more(box: Toolbox, db: Database) -> None:
+    """Without checkpoint_if_cancelled in run it claims and hands back in a circle: the claim is shielded."""
+    group = anyio.create_task_group()
+
+    class Ending(Transcript):
+        async def fold(self, request: FoldRequest) -> Proposal:
+            group.cancel_scope.cancel()
+            await anyio.sleep_forever()
+            return await super().fold(request)
+
+    many = 150
+    for number in range(many):
+        await append(db, f"chat {number}", "one")
+    with capture_logs() as logs:
+        async with group:
+            group.start_soon(
+                Worker(replace(box, summarizer=Ending(), settings=Settings(batch_chats=1, fold_limit=1000))).run
+            )
+    assert len([line for line in logs if line["event"] == "fold_handed_back"]) <= many

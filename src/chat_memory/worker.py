@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from chat_memory.errors import ChatMemoryError
@@ -39,6 +40,7 @@ class Worker:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._sweep)
                 while True:
+                    await anyio.lowlevel.checkpoint_if_cancelled()  # claiming is shielded, and does not see the end
                     if not await self._claim_round(group):
                         await self._waiter.sleep(self.box.settings.poll_seconds)
         finally:

@@ -91,3 +91,19 @@ async def test_summarize_beside_a_worker_ends_with_everything_folded(box: Toolbo
             await say(box, alice, f"turn {number}")
             assert (await summarize(box, alice, "a")).covers_seq == number + 1
         group.cancel_scope.cancel()
+
+
+async def test_calls_that_fold_wait_for_one_another(box: Toolbox, alice: Caller) -> None:
+    """Without box.calls in summarize a hundred waiting calls would be a hundred questions to a model at once."""
+    slow = Slow()
+    narrow = replace(box, summarizer=slow, calls=anyio.CapacityLimiter(1))
+    for chat_id in ("a", "b"):
+        await update_memory(box, alice, chat_id, [Message(role="user", content="Hello.")])
+    async with anyio.create_task_group() as group:
+        for chat_id in ("a", "b"):
+            group.start_soon(summarize, narrow, alice, chat_id)
+        await slow.started.wait()
+        await anyio.wait_all_tasks_blocked()
+        assert slow.asked == 1
+        slow.may_answer.set()
+    assert slow.asked == 2

@@ -119,7 +119,8 @@ async def compose(settings: Settings, db: Database, bell: Bell, facts: ServerFac
 
     local = f"local:{facts.role}/{os_user()}" if settings.database_url else "local"
     async with open_summarizers(settings, record) as (summarizer, fallback):
-        yield Opened(Toolbox(settings, db, bell, summarizer, fallback), settings.owner or local)
+        limiter = anyio.CapacityLimiter(settings.fold_limit)
+        yield Opened(Toolbox(settings, db, bell, summarizer, fallback, calls=limiter), settings.owner or local)
 
 
 def os_user() -> str:

@@ -1,5 +1,6 @@
 """Fold now, or join the fold in flight."""
 
+from contextlib import suppress
 from uuid import uuid4
 
 import anyio
@@ -56,14 +57,20 @@ async def read_cursor(box: Toolbox, caller: Caller, chat_id: str) -> Cursor:
 
 
 async def _fold_or_wait(box: Toolbox, key: ChatKey, waiter: Waiter) -> None:
+    async with box.calls:
+        claimed = await _fold_if_free(box, key)
+    if not claimed:
+        await waiter.sleep(box.settings.poll_seconds)
+
+
+async def _fold_if_free(box: Toolbox, key: ChatKey) -> bool:
+    """Fold the chat here unless somebody else holds it; False when somebody does."""
     token = uuid4()
     claim: Claim | None = None
     with anyio.CancelScope(shield=True):  # a claim that was made is used or handed back
         claim = await box.db.run(lambda session: chat_work.claim_chat(session, key, box.lease, token))
     if claim is None:
-        await waiter.sleep(box.settings.poll_seconds)
-        return
-    try:
+        return False
+    with suppress(LostLeaseError, DatabaseUnreachableError):  # taken over, or perhaps written: the cursor tells
         await fold(box, claim)
-    except (LostLeaseError, DatabaseUnreachableError):
-        return  # taken over, or perhaps written: the cursor, looked at next, tells
+    return True

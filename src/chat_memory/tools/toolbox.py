@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import anyio
+
 from chat_memory.prompts.summarizer import Summarizer
 from chat_memory.settings import Settings
 from chat_memory.storage.bell import Bell
@@ -36,6 +38,8 @@ class Toolbox:
     summarizer: Summarizer
     fallback: Summarizer | None = None
     pace: Pace = field(default_factory=Pace)
+    calls: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(Settings().fold_limit))
+    """How many calls may fold at once beside the worker."""
 
     @property
     def lease(self) -> timedelta:

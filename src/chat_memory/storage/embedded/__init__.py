@@ -153,6 +153,7 @@ def _leave(folder: "DataFolder", holder: "Holder") -> None:
         with mutex(folder):
             if holder.is_last() and not stop(folder):
                 logger.warning("the embedded PostgreSQL in %s does not stop; its log is %s", folder.cluster, folder.log)
+            holder.let_go()  # before the mutex is: a start that comes next must not meet the lock that is_last took
     finally:
         holder.let_go()
 

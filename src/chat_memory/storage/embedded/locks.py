@@ -18,16 +18,19 @@ class Holder:
     """One use of the server: a shared lock held for life. It belongs to an opened file: a process may have several."""
 
     def __init__(self, folder: DataFolder) -> None:
-        self._descriptor = folder.open_file(folder.home / HOLDERS, os.O_RDWR)
-        fcntl.flock(self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        descriptor = folder.open_file(folder.home / HOLDERS, os.O_RDWR)
+        self._descriptor: int | None = descriptor
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     def is_last(self) -> bool:
         """Tell whether nobody else holds the server; asked under the mutex, and only when about to let go."""
-        return _lock_exclusively(self._descriptor)
+        return self._descriptor is not None and _lock_exclusively(self._descriptor)
 
     def let_go(self) -> None:
-        """End this use."""
-        os.close(self._descriptor)
+        """End this use, once."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 @contextmanager
