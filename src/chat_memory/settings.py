@@ -216,11 +216,11 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         return Settings.model_validate({field: value for field, value in values.items() if value})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        field = str(first["loc"][0])
+        field, problem = str(first["loc"][0]), first["msg"].removeprefix("Value error, ")
         raise InvalidSettingError(
             name=variable_of(field),
             value="..." if field in SECRETS or field in FOREIGN else values.get(field, ""),
-            problem=first["msg"][0].lower() + first["msg"][1:],
+            problem=problem[0].lower() + problem[1:],
             meaning=Settings.model_fields[field].description,
         ) from None
 
