@@ -13,13 +13,13 @@ from mcp_types import INVALID_PARAMS
 from chat_memory.server.access import identify_process
 from chat_memory.server.app import App
 from chat_memory.server.doors import Doors
-from chat_memory.server.mcp import MemoryServer
+from chat_memory.server.mcp import STREAMS, MemoryServer
 from chat_memory.server.resources import WATCHES, uri_of
 from chat_memory.server.sessions import Exchange
 from chat_memory.settings import Settings
 from tests.posts import error_of, open_session, post, post_modern, result_of
 from tests.server.test_resources import CHAT, SAID, watching
-from tests.sessions import ERAS, SERVER, ask, connect_http, start_http
+from tests.sessions import ERAS, SERVER, ask, connect_http, never_folding, start_http
 
 URL = "http://127.0.0.1/mcp"
 
@@ -130,3 +130,35 @@ async def test_a_stream_that_opens_late_hears_what_it_missed(environment: dict[s
                         if line.startswith("data: "):
                             assert json.loads(line.removeprefix("data: "))["params"]["uri"] == uri_of(CHAT)
                             break
+
+
+async def test_no_more_streams_open_at_once_than_may(database_url: str) -> None:
+    """With the place taken after an await in MemoryServer.listen all would pass while the database is awaited."""
+    settings = never_folding(database_url)
+    memory = MemoryServer(App(settings), identify_process)  # which never opens: every key is waited for
+    exchange = Exchange(memory)
+    listen: dict[str, object] = {"notifications": {"resourceSubscriptions": [uri_of("a")]}}
+    refusals: list[str] = []
+    async with exchange.run(), httpx2.AsyncClient(transport=httpx2.ASGITransport(Doors(exchange, settings))) as http:
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as group:
+
+                async def open_stream() -> None:
+                    refusals.append(error_of(await post_modern(http, URL, "subscriptions/listen", listen)))
+                    group.cancel_scope.cancel()
+
+                for _ in range(STREAMS + 1):
+                    group.start_soon(open_stream)
+    assert len(refusals) == 1
+    assert f"{STREAMS} open subscription streams" in refusals[0]
+
+
+async def test_a_stream_for_too_many_chats_is_refused_before_any_is_looked_at(database_url: str) -> None:
+    """Without the check of WATCHES in _reserve_stream a key would be computed for each of 8 MiB of URIs."""
+    settings = never_folding(database_url)
+    exchange = Exchange(MemoryServer(App(settings), identify_process))  # which never opens: the first key would wait
+    wanted = {"resourceSubscriptions": [uri_of(str(number)) for number in range(WATCHES + 1)]}
+    async with exchange.run(), httpx2.AsyncClient(transport=httpx2.ASGITransport(Doors(exchange, settings))) as http:
+        with anyio.fail_after(60):
+            answer = await post_modern(http, URL, "subscriptions/listen", {"notifications": wanted})
+    assert f"at most {WATCHES} chats" in error_of(answer)

@@ -57,10 +57,16 @@ class Listener(uvicorn.Server):
         super().__init__(config)
         self.url = url
         self._end_streams = end_streams
+        self._patience = anyio.CancelScope()
 
     def stop(self) -> None:
         """Stop accepting; `serve` returns when running calls are done, or their time is over."""
         self.should_exit = True
+
+    def hurry(self) -> None:
+        """Stop, and wait for no call: they are cancelled."""
+        self.should_exit = True
+        self._patience.cancel()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -70,7 +76,11 @@ class Listener(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, end the streams, give running calls their time, then cancel them."""
         self._end_streams()
-        await super().shutdown(sockets)
+        with self._patience:
+            await super().shutdown(sockets)
+        if self._patience.cancelled_caught:
+            for task in self.server_state.tasks:
+                task.cancel()
         with anyio.move_on_after(CANCEL_SECONDS):
             while self.server_state.tasks:  # noqa: ASYNC110 - uvicorn has no event to wait for
                 await anyio.sleep(0.01)
@@ -83,7 +93,9 @@ async def serve_http(
     catalogue: Mapping[str, Entry] = CATALOGUE,
     task_status: TaskStatus[Listener] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve MCP over HTTP until a signal; a second one ends at once. With a `verifier` callers are who their token is.
+    """Serve MCP over HTTP until a signal; a second one cancels the calls that run, a third ends at once.
+
+    With a `verifier` callers are who their token is.
 
     Raises:
         OpenDoorError: the address can be reached from elsewhere and nothing says who calls.
@@ -96,14 +108,16 @@ async def serve_http(
         memory = MemoryServer(app, identify_process if verifier is None else identify_bearer, catalogue)
         exchange = Exchange(memory)
         listener = Listener(build_site(exchange, settings, verifier), url, settings, exchange.end_streams)
-        async with anyio.create_task_group() as group, exchange.run():
-            await group.start(answer_signals, listener.stop, group.cancel_scope.cancel)
+        async with anyio.create_task_group() as group:
+            await group.start(answer_signals, listener.stop, listener.hurry, group.cancel_scope.cancel)
             log(Event.SERVER_STARTED, transport="http", summarizer=describe_choice(settings), url=url)
             group.start_soon(app.run)
             group.start_soon(memory.watchers.run)
-            task_status.started(listener)
-            await listener.serve([listening])
-            group.cancel_scope.cancel()
+            async with exchange.run():
+                task_status.started(listener)
+                await listener.serve([listening])
+                group.cancel_scope.deadline = anyio.current_time() + CANCEL_SECONDS
+            group.cancel_scope.cancel()  # only now: calls that were cancelled hand their leases back through the pool
     log(Event.SERVER_STOPPED)
 
 

@@ -52,7 +52,7 @@ from chat_memory.replies import ChatListReply, HistoryReply, MemoryReply
 from chat_memory.server.app import App, Opened
 from chat_memory.server.catalogue import CATALOGUE, Entry
 from chat_memory.server.questions import QuestionAsked, Questions
-from chat_memory.server.resources import TEMPLATE, Deliver, Watchers, chat_id_of, uri_of
+from chat_memory.server.resources import TEMPLATE, WATCHES, Deliver, Watchers, chat_id_of, uri_of
 from chat_memory.server.tasks import CreateTaskResult, Tasks, created, may_start, refuse_undeclared_watch
 from chat_memory.storage.tasks import Task
 from chat_memory.telemetry import Event, log
@@ -187,24 +187,32 @@ class MemoryServer:
 
     async def listen(self, context: Context, params: SubscriptionsListenRequestParams) -> SubscriptionsListenResult:
         """Stream changes of the named chats (2026-07-28), on a bus of its own that carries its caller's chats only."""
-        if len(self._streams) >= STREAMS:
-            raise MCPError(INTERNAL_ERROR, f"This server has {STREAMS} open subscription streams: try again later")
+        refuse_undeclared_watch(context)
+        wanted = dict.fromkeys(params.notifications.resource_subscriptions or ())
         bus = InMemorySubscriptionBus()
 
         async def deliver(uri: str) -> None:
             await bus.publish(ResourceUpdated(uri))
 
-        refuse_undeclared_watch(context)
-        keys = {uri: await self._key(context, uri) for uri in params.notifications.resource_subscriptions or ()}
-        stream = ListenHandler(bus)
-        self._streams.add(stream)
+        stream = self._reserve_stream(bus, len(wanted))
         try:
+            keys = {uri: await self._key(context, uri) for uri in wanted}
             for uri, key in keys.items():
                 self._watch(key, uri, deliver, stream)
             return await stream(context, params)
         finally:
             self._streams.discard(stream)
             self.watchers.drop(stream)
+
+    def _reserve_stream(self, bus: InMemorySubscriptionBus, watches: int) -> ListenHandler:
+        """Take a place among the streams before anything is waited for: else many at once would pass the limit."""
+        if len(self._streams) >= STREAMS:
+            raise MCPError(INTERNAL_ERROR, f"This server has {STREAMS} open subscription streams: try again later")
+        if watches > WATCHES:
+            raise MCPError(INVALID_PARAMS, str(TooManyWatchesError(limit=WATCHES)))
+        stream = ListenHandler(bus)
+        self._streams.add(stream)
+        return stream
 
     def end_streams(self) -> None:
         """End every open subscription stream in order: its client is told that this was meant."""
