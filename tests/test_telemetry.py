@@ -53,6 +53,16 @@ def test_an_errors_own_words_are_never_logged(capsys: pytest.CaptureFixture[str]
     assert "secret" not in seen
 
 
+def test_a_library_names_no_session(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without hide_sessions the SDK's warnings would name a session whole: whoever reads them could use it."""
+    root = logging.getLogger()
+    kept, root.handlers = root.handlers, []
+    configure_logging("info")
+    logging.getLogger("mcp.server").warning("Rejecting request for session %s: no", "0123456789abcdef" * 2)
+    root.handlers = kept
+    assert "WARNING mcp.server Rejecting request for session (a session): no" in capsys.readouterr().err
+
+
 def test_a_closed_stderr_fails_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client may close our stderr: without the suppress in log its next write would be answered with an error."""
     closed = io.StringIO()

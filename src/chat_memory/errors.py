@@ -55,6 +55,9 @@ ChatMemoryError
 │   ├── NotJsonError
 │   ├── UnknownPathError
 │   ├── NoSessionError
+│   ├── NoRoomError
+│   ├── WrongIdError
+│   ├── IdInUseError
 │   └── UnauthenticatedError
 ├── CheckupError                     what doctor found
 │   ├── FailedChatsError
@@ -296,6 +299,18 @@ class UnknownPathError(RequestError):
 
 class NoSessionError(RequestError):
     """{what} needs a session: send initialize first, and the Mcp-Session-Id it answers with every request after. When the answer has none, the server is full: try again later."""
+
+
+class NoRoomError(RequestError):
+    """{what} needs a session, and this server has as many as it takes: send initialize again later, or look for changes with get_memory. Calls need no session."""
+
+
+class WrongIdError(RequestError):
+    """The id of a request must be a string or an integer: give {what} one and send it again, or leave the id out of what wants no answer."""
+
+
+class IdInUseError(RequestError):
+    """The id {request_id!r} belongs to a request of this session that is not answered yet: send this one again under an id of its own."""
 
 
 class UnauthenticatedError(RequestError):

@@ -2,12 +2,16 @@
 
 import contextlib
 import logging
+import re
 import sys
 import traceback
 from enum import StrEnum
 from pathlib import Path
 
 import structlog
+
+SESSION = re.compile(r"\b[0-9a-f]{32}\b")
+"""How the SDK names sessions."""
 
 
 class Event(StrEnum):
@@ -49,8 +53,10 @@ class Event(StrEnum):
 def configure_logging(level: str) -> None:
     """Write events of `level` (debug, info, warning, error) and above to stderr, one line each."""
     numeric = logging.getLevelNamesMapping()[level.upper()]
+    others = logging.StreamHandler(sys.stderr)
+    others.addFilter(hide_sessions)
     logging.basicConfig(
-        level=max(numeric, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
+        level=max(numeric, logging.WARNING), handlers=[others], format="%(levelname)s %(name)s %(message)s"
     )
     structlog.configure(
         processors=[
@@ -62,6 +68,12 @@ def configure_logging(level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def hide_sessions(record: logging.LogRecord) -> bool:
+    """Keep the names of sessions, by which they are used, out of what libraries log."""
+    record.msg, record.args = SESSION.sub("(a session)", record.getMessage()), ()
+    return True
 
 
 def log(event: Event, *, level: int = logging.INFO, error: BaseException | None = None, **fields: object) -> None:

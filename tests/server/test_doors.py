@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 
 import httpx2
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from chat_memory.errors import RequestError
 from chat_memory.models import CALL_BYTES, TURN_BYTES
@@ -96,6 +96,23 @@ async def test_a_browser_may_ask_first_for_a_page_of_a_named_origin(http: httpx2
     assert answer.headers["access-control-allow-origin"] == FRIEND
 
 
+async def test_a_page_of_a_named_origin_may_read_refusals_too(http: httpx2.AsyncClient) -> None:
+    """With CORSMiddleware behind Threshold in Doors the page would be told of a network error, and nothing else."""
+    friend = {**JSON, "Origin": FRIEND}
+    refusals = [
+        await http.post("/mcp", headers={**friend, "Content-Type": "text/plain"}, json=ping()),
+        await http.post("/mcp", headers=friend, content=b"no json"),
+        await http.post("/nothing", headers=friend, json=ping()),
+    ]
+    assert [answer.status_code for answer in refusals] == [415, 400, 404]
+    for answer in refusals:
+        assert answer.headers["access-control-allow-origin"] == FRIEND
+        assert answer.headers["access-control-expose-headers"] == "mcp-session-id, www-authenticate"
+    foreign = await http.post("/mcp", headers={**friend, "Host": "evil.example"}, json=ping())
+    assert foreign.status_code == 421
+    assert "access-control-allow-origin" not in foreign.headers
+
+
 OTHER_MEDIA = [
     "text/plain",
     "application/x-www-form-urlencoded",
@@ -119,7 +136,13 @@ async def test_a_body_that_is_not_declared_json_is_refused(http: httpx2.AsyncCli
 
 
 async def test_json_may_say_that_it_is_utf_8(http: httpx2.AsyncClient) -> None:
-    for media in ("application/json; charset=utf-8", 'application/json;charset="UTF-8"', "application/json;x=y"):
+    """Without replace_header in Threshold the SDK would refuse what is not in lower case, in words of its own."""
+    for media in (
+        "application/json; charset=utf-8",
+        'application/json;charset="UTF-8"',
+        "application/json;x=y",
+        "APPLICATION/JSON",
+    ):
         assert (await http.post("/mcp", headers={**JSON, "Content-Type": media}, json=ping())).status_code == 200
 
 
@@ -180,6 +203,42 @@ async def test_the_largest_call_gets_in_and_a_larger_body_does_not(http: httpx2.
         assert "split it" in said_by(answer)
 
 
+async def test_a_body_that_says_it_is_too_large_is_not_read() -> None:
+    """Without check_declared_size 8 MiB would be taken into memory before the rest is refused."""
+
+    async def never(_: Scope, __: Receive, ___: Send) -> None:
+        raise AssertionError
+
+    async def unread() -> Message:
+        raise AssertionError
+
+    said: list[Message] = []
+
+    async def take(message: Message) -> None:
+        said.append(message)
+
+    for size in (str(BODY_BYTES + 1), "9" * 5_000):
+        headers = {"Host": "localhost", "Content-Type": "application/json", "Content-Length": size}
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        scope: Scope = {"type": "http", "method": "POST", "path": "/mcp", "headers": raw}
+        await Doors(never, Settings())(scope, unread, take)
+    assert [message["status"] for message in said if message["type"] == "http.response.start"] == [413, 413]
+
+
+async def test_a_request_that_nothing_answers_is_a_fault_and_logged(capfd: pytest.CaptureFixture[str]) -> None:
+    """Without the else in Threshold uvicorn would answer 500 without a word, and no log would tell."""
+
+    async def forget(_: Scope, __: Receive, ___: Send) -> None:
+        return
+
+    transport = httpx2.ASGITransport(Doors(forget, Settings()))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answer = await client.get("/mcp")
+    assert answer.status_code == 500
+    assert "failed inside" in said_by(answer)
+    assert "request_failed" in "".join(capfd.readouterr())
+
+
 def test_every_refusal_has_its_status() -> None:
     """A refusal missing in STATUS would be a fault of ours: 500."""
     assert set(STATUS) == set(RequestError.__subclasses__())
@@ -202,7 +261,9 @@ async def test_a_fault_behind_the_door_quotes_nobody(capfd: pytest.CaptureFixtur
 
 
 async def test_a_path_that_is_not_there_says_what_is(http: httpx2.AsyncClient) -> None:
+    """With redirect_slashes in build_site /mcp/ would be sent to http, whatever scheme its client came by."""
     for method in ("GET", "POST"):
-        answer = await http.request(method, "/sse", headers=JSON, json=ping())
-        assert answer.status_code == 404
-        assert "MCP is served at /mcp" in said_by(answer)
+        for path in ("/sse", "/mcp/"):
+            answer = await http.request(method, path, headers=JSON, json=ping())
+            assert answer.status_code == 404
+            assert "MCP is served at /mcp" in said_by(answer)

@@ -83,7 +83,7 @@ async def test_nobody_watches_more_than_he_may(database_url: str) -> None:
 
 
 async def test_without_room_for_a_session_a_client_is_served_without_one(database_url: str) -> None:
-    """Without has_room the SDK would refuse it: 503."""
+    """Without has_room the SDK would refuse it; without NoRoomError it would be told to do what it just did."""
     async with exchanging(database_url, 1) as (_, http):
         first = await open_session(http, URL)
         second = await open_session(http, URL)
@@ -92,9 +92,9 @@ async def test_without_room_for_a_session_a_client_is_served_without_one(databas
         for session in (first, second):
             answer = await post(http, URL, session, "tools/call", {"name": "get_memory", "arguments": {"chat_id": "a"}})
             assert not result_of(answer)["isError"]
-        assert "send initialize first" in error_of(
-            await post(http, URL, second, "resources/subscribe", {"uri": uri_of("a")})
-        )
+        full = await post(http, URL, second, "resources/subscribe", {"uri": uri_of("a")})
+        assert full.status_code == 503
+        assert "as many as it takes" in error_of(full)
         await http.delete(URL, headers=first)
         assert "Mcp-Session-Id" in await open_session(http, URL)
 

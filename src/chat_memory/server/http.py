@@ -9,7 +9,6 @@ import anyio
 import uvicorn
 from anyio.abc import TaskStatus
 from mcp.server.auth.provider import TokenVerifier
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -18,7 +17,7 @@ from chat_memory.prompts.choice import describe_choice
 from chat_memory.server.access import guard, identify_bearer, identify_process
 from chat_memory.server.app import App
 from chat_memory.server.catalogue import CATALOGUE, Entry
-from chat_memory.server.doors import SEEN_CHARACTERS, Doors, split_names
+from chat_memory.server.doors import SEEN_CHARACTERS, Doors
 from chat_memory.server.mcp import MemoryServer
 from chat_memory.server.sessions import Exchange
 from chat_memory.server.signals import answer_signals
@@ -150,16 +149,7 @@ def listen(host: str, port: int) -> Generator[tuple[socket.socket, str]]:
 def build_site(exchange: Exchange, settings: Settings, verifier: TokenVerifier | None) -> ASGIApp:
     """Put together what is served: the doors, before them nothing, behind them the routes."""
     mcp: ASGIApp = exchange if verifier is None else guard(exchange, verifier)
-    site: ASGIApp = Router([Route(PATH, endpoint=mcp)], default=refuse_path)
-    if origins := split_names(settings.allowed_origins):
-        site = CORSMiddleware(
-            site,
-            allow_origins=origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["*"],
-            expose_headers=["mcp-session-id"],
-        )
-    return Doors(site, settings)
+    return Doors(Router([Route(PATH, endpoint=mcp)], redirect_slashes=False, default=refuse_path), settings)
 
 
 async def refuse_path(scope: Scope, _: Receive, __: Send) -> None:

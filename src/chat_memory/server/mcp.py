@@ -52,7 +52,7 @@ from chat_memory.replies import ChatListReply, HistoryReply, MemoryReply
 from chat_memory.server.app import App, Opened
 from chat_memory.server.catalogue import CATALOGUE, Entry
 from chat_memory.server.questions import QuestionAsked, Questions
-from chat_memory.server.resources import TEMPLATE, WATCHES, Deliver, Watchers, chat_id_of, uri_of
+from chat_memory.server.resources import TEMPLATE, WATCHES, Deliver, Watchers, chat_id_of, deliver_in_time, uri_of
 from chat_memory.server.tasks import CreateTaskResult, Tasks, created, may_start, refuse_undeclared_watch
 from chat_memory.storage.tasks import Task
 from chat_memory.telemetry import Event, log
@@ -86,6 +86,8 @@ class MemoryServer:
         self.catalogue = catalogue
         self.tasks = Tasks(self._enter, show)
         self.watchers = Watchers(app.bell)
+        self.close_stream: Callable[[str], None] | None = None
+        """Closes the stream of a session that does not read it, where sessions have streams."""
         self._streams: set[ListenHandler] = set()
 
     def build(self) -> Server[Any]:
@@ -175,9 +177,12 @@ class MemoryServer:
 
     async def subscribe(self, context: Context, params: SubscribeRequestParams) -> EmptyResult:
         """Tell this session of every change of a chat (handshake era)."""
-        uri = str(params.uri)
+        uri, session = str(params.uri), session_of(context)
         key = await self._key(context, uri)
-        self._watch(key, uri, context.session.send_resource_updated, session_of(context))
+        deliver: Deliver = context.session.send_resource_updated
+        if self.close_stream is not None:
+            deliver = partial(deliver_in_time, deliver, partial(self.close_stream, session))
+        self._watch(key, uri, deliver, session)
         return EmptyResult()
 
     async def unsubscribe(self, context: Context, params: UnsubscribeRequestParams) -> EmptyResult:

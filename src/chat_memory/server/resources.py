@@ -7,6 +7,7 @@ from typing import TypeAlias
 from urllib.parse import quote, unquote_to_bytes
 
 import anyio
+import anyio.lowlevel
 
 from chat_memory.errors import TooManyWatchesError
 from chat_memory.models import ChatKey
@@ -18,6 +19,12 @@ TEMPLATE = "memory://{chat_id}"
 Deliver: TypeAlias = Callable[[str], Awaitable[None]]
 WATCHES = 256
 """Most chats one subscriber, a session or a stream, may watch."""
+DELIVER_SECONDS = 5.0
+"""How long news wait for a session that does not read its stream; its calls wait behind them."""
+PAUSE_SECONDS = 0.1
+"""Least time between two news of one chat to one subscriber; the first is told at once."""
+BATCH = 8
+"""How many watchers are told between two looks at other work: telling one takes about 0.6 ms."""
 
 
 def uri_of(chat_id: str) -> str:
@@ -109,10 +116,12 @@ class Watchers:
                     await self._rung.wait()
                     self._rung = anyio.Event()
                     changed, self._changed = self._changed, []
-                    for watch in changed:
+                    for number, watch in enumerate(changed, 1):
                         if not watch.telling:
                             watch.telling = True
                             group.start_soon(self._tell, watch)
+                        if number % BATCH == 0:
+                            await anyio.lowlevel.checkpoint()
         finally:
             unsubscribe()
 
@@ -131,8 +140,17 @@ class Watchers:
             while watch.changed:
                 watch.changed = False
                 await watch.deliver(watch.uri)
+                await anyio.sleep(PAUSE_SECONDS)
         except Exception as error:  # noqa: BLE001 - one lost subscriber must not silence the others
             log(Event.SUBSCRIBER_LOST, level=logging.WARNING, error=error)
             self.unwatch(watch.uri, watch.holder)
         finally:
             watch.telling = False
+
+
+async def deliver_in_time(deliver: Deliver, give_up: Callable[[], None], uri: str) -> None:
+    """Deliver, or give up when that takes too long."""
+    with anyio.move_on_after(DELIVER_SECONDS) as patience:
+        await deliver(uri)
+    if patience.cancelled_caught:
+        give_up()

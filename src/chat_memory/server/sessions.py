@@ -5,8 +5,9 @@ stream. Its calls do not need the session: after a restart, at another replica o
 their own. Requests of 2026-07-28 never have one.
 """
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -18,9 +19,10 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
-from chat_memory.errors import NoSessionError
-from chat_memory.server.doors import BODY_BYTES, answer
+from chat_memory.errors import IdInUseError, NoRoomError, NoSessionError, WrongIdError
+from chat_memory.server.doors import BODY_BYTES, SEEN_CHARACTERS, answer, replace_header
 from chat_memory.server.mcp import MemoryServer
+from chat_memory.telemetry import Event, log
 
 SESSIONS = 1_000
 """Most sessions of one process; whoever comes after is served without one."""
@@ -57,6 +59,12 @@ class Sessions(StreamableHTTPSessionManager):
         for transport in list(self._server_instances.values()):
             transport.close_standalone_sse_stream()
 
+    def close_stream(self, session_id: str) -> None:
+        """Close one session's stream, which nobody reads: its client opens it again, and is reminded."""
+        if session_id in self._server_instances:
+            log(Event.SUBSCRIBER_LOST, level=logging.WARNING, reason="unread")
+            self._server_instances[session_id].close_standalone_sse_stream()
+
     async def _discard_session(self, session_id: str, transport: StreamableHTTPServerTransport) -> None:
         await super()._discard_session(session_id, transport)
         self._ended(session_id)
@@ -71,6 +79,8 @@ class Exchange:
         self._memory = memory
         self._sessions = Sessions(server, memory.watchers.drop, session_limit)
         self._stateless = StreamableHTTPSessionManager(server, stateless=True, max_request_body_size=BODY_BYTES)
+        self._in_flight: set[tuple[str, str]] = set()
+        memory.close_stream = self._sessions.close_stream
 
     @asynccontextmanager
     async def run(self) -> AsyncGenerator[None]:
@@ -96,16 +106,40 @@ class Exchange:
             refused.headers["Allow"] = "POST"
             await refused(scope, receive, send)
         else:
+            # The SDK keeps no events to replay, and leaves a client that asks for some without an answer.
+            scope = replace_header(scope, b"last-event-id")
             await self._sessions.handle_request(scope, receive, self._watch_session(session, scope, send))
 
     async def _answer_post(self, session: str | None, scope: Scope, receive: Receive, send: Send) -> None:
         method = method_of(scope)
+        request_id = id_of(scope)
         if session is None and method in TIED:
-            raise NoSessionError(what=method)
+            raise NoSessionError(what=method) if self._sessions.has_room() else NoRoomError(what=method)
         opens = method == "initialize" and self._sessions.has_room()
         in_session = opens if session is None else method in TIED or self._sessions.knows(session)
-        serve = self._sessions if in_session else self._stateless
-        await serve.handle_request(scope, receive, send)
+        if not in_session:
+            await self._stateless.handle_request(scope, receive, send)
+        elif session is None or request_id is None:
+            await self._sessions.handle_request(scope, receive, send)
+        else:
+            with self._holding(session, request_id):
+                await self._sessions.handle_request(scope, receive, send)
+
+    @contextmanager
+    def _holding(self, session: str, request_id: int | str) -> Generator[None]:
+        """Keep an id to one request at a time: the SDK would hand one's answer to another, and leave the other waiting.
+
+        Raises:
+            IdInUseError: it belongs to another that is not answered yet; 1 and "1" are one id.
+        """
+        held = (session, str(request_id))
+        if held in self._in_flight:
+            raise IdInUseError(request_id=str(request_id)[:SEEN_CHARACTERS])
+        self._in_flight.add(held)
+        try:
+            yield
+        finally:
+            self._in_flight.discard(held)
 
     def _watch_session(self, session: str, scope: Scope, send: Send) -> Send:
         """When a session's stream opens, tell it of all it watches: what changed before went unheard. Note its end."""
@@ -123,6 +157,26 @@ class Exchange:
 
 def method_of(scope: Scope) -> str:
     """Name the method a request's message asks for; empty where there is none."""
-    document = scope.get("state", {}).get("document")
-    method = cast("dict[str, object]", document).get("method") if isinstance(document, dict) else None
+    method = document_of(scope).get("method")
     return method if isinstance(method, str) else ""
+
+
+def id_of(scope: Scope) -> int | str | None:
+    """Read the id of a request; None where its message has no method, or no id.
+
+    Raises:
+        WrongIdError: it has one that JSON-RPC does not allow: the SDK would take the request for a notification.
+    """
+    document = document_of(scope)
+    if "method" not in document or "id" not in document:
+        return None
+    request_id = document["id"]
+    if isinstance(request_id, bool) or not isinstance(request_id, int | str):
+        raise WrongIdError(what=method_of(scope)[:SEEN_CHARACTERS] or "it")
+    return request_id
+
+
+def document_of(scope: Scope) -> dict[str, object]:
+    """Return the message a request brought; empty where it is no JSON object."""
+    document = scope.get("state", {}).get("document")
+    return cast("dict[str, object]", document) if isinstance(document, dict) else {}
