@@ -1,9 +1,9 @@
 """The program `chat-memory`: without an argument the stdio server, else one of the commands."""
 
-import signal
 import sys
 
 from chat_memory.errors import ChatMemoryError
+from chat_memory.interrupt import interrupt_on_signals
 from chat_memory.settings import read_settings
 from chat_memory.storage.embedded import early_start
 from chat_memory.telemetry import configure_logging
@@ -11,6 +11,7 @@ from chat_memory.telemetry import configure_logging
 
 def main() -> None:
     """Run what the command line asks for; what goes wrong by design ends it with one line and code 1."""
+    interrupt_on_signals()
     try:
         if len(sys.argv) == 1:
             run_stdio()
@@ -30,7 +31,6 @@ def run_stdio() -> None:
     configure_logging(settings.log_level)
     if sys.stdin is not None and sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison] # None when closed
         sys.stderr.write("chat-memory speaks MCP on stdin: a client starts it. For people: chat-memory --help\n")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server listens for signals itself
     with early_start(settings) as early:
         import anyio  # noqa: PLC0415 - with the line below 0.5 s of imports, spent while PostgreSQL starts
 

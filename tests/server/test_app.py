@@ -3,14 +3,17 @@
 import fcntl
 import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
 import pytest
 
 from chat_memory.errors import ChatMemoryError, DatabaseUnreachableError, UnusableFolderError
+from chat_memory.interrupt import interrupt_on_signals
 from chat_memory.models import Caller, Message, chat_key
 from chat_memory.server.app import App, Opened, background, database_source, open_toolbox
+from chat_memory.server.signals import answer_signals
 from chat_memory.settings import Settings
 from chat_memory.storage.bell import Bell
 from chat_memory.tools.awaiting import wait_folded
@@ -127,6 +130,22 @@ async def test_a_signal_during_the_start_leaves_nothing_running(
             with anyio.fail_after(60):
                 await process.wait()
         assert not list(data_dir.glob("*/cluster/postmaster.pid"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_that_an_import_swallowed_is_answered(number: signal.Signals) -> None:
+    """Without `early` in answer_signals a signal that pydantic's core drops, building a validator, would be lost."""
+    kept = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    interrupt_on_signals()
+    try:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(number)
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as group:
+                await group.start(answer_signals, group.cancel_scope.cancel)
+    finally:
+        for each, handler in kept.items():
+            signal.signal(each, handler)
 
 
 async def test_a_cancelled_revival_leaves_no_use_of_the_server_behind() -> None:

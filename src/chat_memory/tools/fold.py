@@ -40,7 +40,8 @@ async def fold(box: Toolbox, claim: Claim) -> int:
     """
     try:
         async with _renewed(box, claim):
-            return await _fold_held(box, claim)
+            draft = await make_draft(box, claim)
+        return await _write(box, claim, draft)
     except anyio.get_cancelled_exc_class():
         with anyio.move_on_after(GIVE_UP_SECONDS, shield=True):
             await _hand_back(box, claim)
@@ -62,17 +63,12 @@ async def fold(box: Toolbox, claim: Claim) -> int:
         raise FoldError from error
 
 
-async def _fold_held(box: Toolbox, claim: Claim) -> int:
-    draft = await make_draft(box, claim)
-    if draft is None:  # due without turns: giving the lease back clears that
-        await _hand_back(box, claim)
-        raise LostLeaseError
-    return await _write(box, claim, draft)
-
-
 @asynccontextmanager
 async def _renewed(box: Toolbox, claim: Claim) -> AsyncGenerator[None]:
-    """Keep the lease while the model works; a lost lease cancels the work and becomes a LostLeaseError."""
+    """Keep the lease while the model works; a lost lease cancels the work and becomes a LostLeaseError.
+
+    Not while the memory is written: that is short, and fenced by the token, which a renewal would miss right after it.
+    """
     lost = False
     failure: Exception | None = None
 
@@ -97,8 +93,11 @@ async def _renewed(box: Toolbox, claim: Claim) -> AsyncGenerator[None]:
         raise LostLeaseError
 
 
-async def _write(box: Toolbox, claim: Claim, draft: Draft) -> int:
+async def _write(box: Toolbox, claim: Claim, draft: Draft | None) -> int:
     """Apply the draft to the memory as it is now: fence, gate again, memory, version and cursor in one transaction."""
+    if draft is None:  # due without turns: giving the lease back clears that
+        await _hand_back(box, claim)
+        raise LostLeaseError
 
     async def write(session: Session) -> timedelta:
         cursor = await chat_work.hold_lease(session, claim)
