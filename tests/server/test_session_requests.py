@@ -6,7 +6,7 @@ import anyio
 import httpx2
 import pytest
 from mcp_types import INVALID_REQUEST, PARSE_ERROR
-from starlette.types import ASGIApp, Message, Scope
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chat_memory.server.access import identify_process
 from chat_memory.server.app import App
@@ -49,6 +49,39 @@ async def test_an_id_is_one_requests_until_it_is_answered(database_url: str) -> 
                 await call(7)
                 group.cancel_scope.cancel()
     assert statuses == [HTTPStatus.BAD_REQUEST] * 2 + [HTTPStatus.OK] * 2
+
+
+async def test_an_id_may_come_again_as_soon_as_it_is_answered(database_url: str) -> None:
+    """Without `answered` in Held a client that is quicker than the end of our own work would be refused."""
+    settings = never_folding(database_url)
+    exchange = Exchange(MemoryServer(App(settings), identify_process))
+    doors = Doors(exchange, settings)
+    statuses: list[int] = []
+    async with (
+        exchange.run(),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(doors)) as http,
+        anyio.create_task_group() as group,
+    ):
+        session = await open_session(http, URL)
+
+        async def again() -> None:
+            statuses.append((await post(http, URL, session, "ping", {})).status_code)
+
+        async def hasty(scope: Scope, receive: Receive, send: Send) -> None:
+            async def send_and_ask_again(message: Message) -> None:
+                await send(message)
+                if message["type"] == "http.response.body" and not message.get("more_body", False):
+                    group.start_soon(again)
+                    await anyio.wait_all_tasks_blocked()
+
+            await doors(scope, receive, send_and_ask_again)
+
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(hasty)) as first:
+            with anyio.fail_after(60):
+                assert (await post(first, URL, session, "ping", {})).status_code == HTTPStatus.OK
+                while not statuses:  # noqa: ASYNC110 - another task's answer
+                    await anyio.sleep(0.01)
+    assert statuses == [HTTPStatus.OK]
 
 
 @pytest.mark.parametrize("wrong", ["null", "1.5", "1.0", "true", "{}", "[1]", "1e999"])

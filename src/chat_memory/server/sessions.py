@@ -6,11 +6,12 @@ their own. Requests of 2026-07-28 never have one.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, cast
 
+import anyio
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http import MCP_SESSION_ID_HEADER, StreamableHTTPServerTransport
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -79,7 +80,7 @@ class Exchange:
         self._memory = memory
         self._sessions = Sessions(server, memory.watchers.drop, session_limit)
         self._stateless = StreamableHTTPSessionManager(server, stateless=True, max_request_body_size=BODY_BYTES)
-        self._in_flight: set[tuple[str, str]] = set()
+        self._in_flight: dict[tuple[str, str], Held] = {}
         memory.close_stream = self._sessions.close_stream
 
     @asynccontextmanager
@@ -122,24 +123,27 @@ class Exchange:
         elif session is None or request_id is None:
             await self._sessions.handle_request(scope, receive, send)
         else:
-            with self._holding(session, request_id):
-                await self._sessions.handle_request(scope, receive, send)
+            async with self._holding(session, request_id) as held:
+                await self._sessions.handle_request(scope, receive, held.watch(send))
 
-    @contextmanager
-    def _holding(self, session: str, request_id: int | str) -> Generator[None]:
+    @asynccontextmanager
+    async def _holding(self, session: str, request_id: int | str) -> AsyncGenerator["Held"]:
         """Keep an id to one request at a time: the SDK would hand one's answer to another, and leave the other waiting.
 
         Raises:
             IdInUseError: it belongs to another that is not answered yet; 1 and "1" are one id.
         """
-        held = (session, str(request_id))
-        if held in self._in_flight:
-            raise IdInUseError(request_id=str(request_id)[:SEEN_CHARACTERS])
-        self._in_flight.add(held)
+        name = (session, str(request_id))
+        while (other := self._in_flight.get(name)) is not None:
+            if not other.answered:
+                raise IdInUseError(request_id=str(request_id)[:SEEN_CHARACTERS])
+            await other.ended.wait()  # its client has the answer already; the SDK is still tidying up
+        held = self._in_flight[name] = Held()
         try:
-            yield
+            yield held
         finally:
-            self._in_flight.discard(held)
+            del self._in_flight[name]
+            held.ended.set()
 
     def _watch_session(self, session: str, scope: Scope, send: Send) -> Send:
         """When a session's stream opens, tell it of all it watches: what changed before went unheard. Note its end."""
@@ -153,6 +157,25 @@ class Exchange:
                 self._memory.watchers.remind(session)
 
         return watch
+
+
+class Held:
+    """An id of a session while a request has it: from its arrival until nothing of it is left."""
+
+    def __init__(self) -> None:
+        """Begin unanswered."""
+        self.answered = False
+        self.ended = anyio.Event()
+
+    def watch(self, send: Send) -> Send:
+        """Note when the last of the answer goes out."""
+
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                self.answered = True
+            await send(message)
+
+        return watched
 
 
 def method_of(scope: Scope) -> str:
