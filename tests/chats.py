@@ -4,10 +4,10 @@ from datetime import timedelta
 from uuid import uuid4
 
 from chat_memory.models import ChatKey, Delta, Draft, NewTurn, Role, chat_key
-from chat_memory.storage import chat_work, lives
+from chat_memory.storage import chat_work
 from chat_memory.storage.chat_work import Claim
 from chat_memory.storage.database import Database
-from chat_memory.storage.lives import Appended
+from chat_memory.storage.ledger import Appended, Ledger
 from chat_memory.storage.turns import Call
 from chat_memory.tools.intake import hash_request
 
@@ -29,7 +29,7 @@ def call(chat_id: str, *contents: str, idempotency_key: str = "", owner: str = O
 
 async def append(db: Database, chat_id: str, *contents: str) -> Appended:
     """Write the user's words to a chat."""
-    return await lives.append(db, call(chat_id, *contents))
+    return await Ledger(db).append(call(chat_id, *contents))
 
 
 def key_of(chat_id: str) -> ChatKey:

@@ -10,9 +10,10 @@ from structlog.testing import capture_logs
 from chat_memory.models import ChatKey
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
 from chat_memory.settings import Settings
-from chat_memory.storage import chat_work, lives, receipts
+from chat_memory.storage import chat_work, receipts
 from chat_memory.storage.bell import Ring
 from chat_memory.storage.database import Database, open_database
+from chat_memory.storage.ledger import Ledger
 from chat_memory.tools.awaiting import wait_folded
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.worker import Worker
@@ -196,7 +197,7 @@ async def test_a_bucket_that_cannot_be_claimed_costs_the_others_nothing(box: Too
 @pytest.mark.parametrize(("hours", "left"), [(23, 1), (25, 0)])
 async def test_idempotency_keys_are_forgotten_after_their_time(db: Database, hours: int, left: int) -> None:
     written: ChatKey = call("a", "x").key
-    await lives.append(db, call("a", "hello", idempotency_key="k"))
+    await Ledger(db).append(call("a", "hello", idempotency_key="k"))
     pass_time(db, timedelta(hours=hours))
     async with db.session() as session:
         await receipts.expire_receipts(session, written.bucket, timedelta(hours=24))

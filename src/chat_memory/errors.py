@@ -24,6 +24,7 @@ ChatMemoryError
 │   ├── NewerSchemaError
 │   ├── OldServerError
 │   ├── ChatBusyError
+│   ├── LedgerBusyError
 │   └── RefusedStatementError
 ├── EmbeddedServerError              our own PostgreSQL could not be started
 │   ├── NoBinariesError
@@ -170,6 +171,10 @@ class OldServerError(DatabaseError):
 
 class ChatBusyError(DatabaseError):
     """Another process has held this chat for more than 15 seconds. Nothing was written: call again in a moment."""
+
+
+class LedgerBusyError(DatabaseError):
+    """More is coming in than the database takes. Nothing was written: call again in {seconds:.0f} s."""
 
 
 class RefusedStatementError(DatabaseError):

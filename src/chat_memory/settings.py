@@ -75,6 +75,12 @@ class Settings(BaseModel):
         default=30.0, description="How long a claimed chat stays with a silent worker; renewed at a third."
     )
     poll_seconds: Seconds = Field(default=1.0, description="How often due chats are looked for when no bell rings.")
+    debounce_seconds: float = Field(
+        default=0.0, ge=0, le=3_600, description="How long a chat waits for more turns before a fold. 0: fold at once."
+    )
+    debounce_limit_seconds: float = Field(
+        default=0.0, ge=0, le=86_400, description="Longest that its oldest turn waits for more, however many come."
+    )
     max_attempts: int = Field(
         default=6,
         ge=1,

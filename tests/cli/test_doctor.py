@@ -1,6 +1,7 @@
 """chat-memory doctor: green where all is well, else red with a remedy."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -63,7 +64,7 @@ async def test_the_probe_leaves_nothing_behind(on_database: Program, db: Databas
 
 async def test_a_probe_that_fails_is_forgotten_too(box: Toolbox) -> None:
     """Fails when checkup.forgotten has no `finally`."""
-    broken = Toolbox(box.settings, box.db, box.bell, Broken())
+    broken = replace(box, summarizer=Broken())
     with pytest.raises(FoldError):
         await probe(Opened(broken, "alice"))
     assert await count_chats(box.db) == 0

@@ -11,6 +11,7 @@ from chat_memory.storage import chat_metadata, chat_work, lives, receipts
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.chat_work import Cursor
 from chat_memory.storage.database import Database
+from chat_memory.storage.ledger import Ledger
 from chat_memory.storage.receipts import Span
 from tests.chats import LEASE, OWNER, append, call, claim_due, claim_one, draft, key_of, pass_time
 
@@ -130,8 +131,8 @@ async def test_a_cancelled_caller_does_not_stop_its_forgetting(db: Database) -> 
 async def test_a_repeated_call_is_told_what_is_pending_now(db: Database) -> None:
     """Without `head_seq - done_seq` in _append_once a retry would say its turns are folded."""
     await append(db, "a", "zero")
-    await lives.append(db, call("a", "hello", idempotency_key="k"))
-    again = await lives.append(db, call("a", "hello", idempotency_key="k"))
+    await Ledger(db).append(call("a", "hello", idempotency_key="k"))
+    again = await Ledger(db).append(call("a", "hello", idempotency_key="k"))
     assert (again.span, again.head_seq, again.pending) == (Span(2, 2), 2, 2)
 
 

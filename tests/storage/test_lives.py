@@ -12,6 +12,7 @@ from chat_memory.models import Change, ChatKey, Memory
 from chat_memory.storage import chat_metadata, chat_work, conversations, lives, memory_versions, tasks, turns
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.database import Database, Session, open_database
+from chat_memory.storage.ledger import Ledger
 from chat_memory.storage.receipts import Span
 from tests.chats import LEASE, OWNER, append, call, claim_one, draft, key_of
 from tests.connections import cutting_proxy
@@ -53,8 +54,8 @@ async def test_writers_at_once_share_one_unbroken_ledger(db: Database) -> None:
 
 async def test_a_repeated_key_is_written_once(db: Database) -> None:
     """Without find_receipt a client's retry would be said twice."""
-    first = await lives.append(db, call("a", "hello", idempotency_key="k"))
-    again = await lives.append(db, call("a", "hello", idempotency_key="k"))
+    first = await Ledger(db).append(call("a", "hello", idempotency_key="k"))
+    again = await Ledger(db).append(call("a", "hello", idempotency_key="k"))
     assert again.span == first.span
     assert await history(db, "a") == [(1, "hello")]
 
@@ -64,7 +65,7 @@ async def test_twins_at_once_are_written_once(db: Database) -> None:
     spans: list[Span] = []
 
     async def write() -> None:
-        spans.append((await lives.append(db, call("a", "hello", idempotency_key="k"))).span)
+        spans.append((await Ledger(db).append(call("a", "hello", idempotency_key="k"))).span)
 
     async with anyio.create_task_group() as group:
         for _ in range(12):
@@ -74,20 +75,20 @@ async def test_twins_at_once_are_written_once(db: Database) -> None:
 
 
 async def test_one_key_cannot_stand_for_two_bodies(db: Database) -> None:
-    await lives.append(db, call("a", "hello", idempotency_key="k"))
+    await Ledger(db).append(call("a", "hello", idempotency_key="k"))
     with pytest.raises(IdempotencyConflictError, match="Nothing was written"):
-        await lives.append(db, call("a", "goodbye", idempotency_key="k"))
+        await Ledger(db).append(call("a", "goodbye", idempotency_key="k"))
     assert await history(db, "a") == [(1, "hello")]
 
 
 async def test_keys_of_two_chats_are_two_keys(db: Database) -> None:
-    await lives.append(db, call("a", "hello", idempotency_key="k"))
-    await lives.append(db, call("b", "other", idempotency_key="k"))
+    await Ledger(db).append(call("a", "hello", idempotency_key="k"))
+    await Ledger(db).append(call("b", "other", idempotency_key="k"))
     assert await history(db, "b") == [(1, "other")]
 
 
 async def test_a_cancelled_caller_does_not_tear_its_write(db: Database) -> None:
-    """Without the shield in lives.append the write would be abandoned half-way: no turn, or no receipt."""
+    """Without the shield in Ledger.append the write would be abandoned half-way: no turn, or no receipt."""
     async with anyio.create_task_group() as group:
         group.start_soon(append, db, "a", "hello")
         await anyio.lowlevel.checkpoint()
@@ -99,7 +100,7 @@ async def test_a_cancelled_caller_does_not_tear_its_write(db: Database) -> None:
 async def test_a_write_whose_connection_broke_is_looked_up_not_repeated(database_url: str, cut: str) -> None:
     """Without the look-up by call_id, the turn would stand twice when the commit had gone through."""
     async with (
-        cutting_proxy(database_url, after_commit=cut.startswith("after")) as proxy,
+        cutting_proxy(database_url, after_commit=cut.startswith("after"), sign=b"second") as proxy,
         open_database(proxy.url, pool_size=2) as db,
     ):
         await append(db, "a", "first")
@@ -112,7 +113,7 @@ async def test_a_write_whose_connection_broke_is_looked_up_not_repeated(database
 
 async def write_a_memory(db: Database, chat_id: str) -> None:
     """Give a chat a row in every table."""
-    await lives.append(db, call(chat_id, "hello", idempotency_key="k"))
+    await Ledger(db).append(call(chat_id, "hello", idempotency_key="k"))
     await tasks.open_task(db, key_of(chat_id), OWNER, "summarize", Span(1, 1))
     claim = await claim_one(db, chat_id)
     async with db.session() as session:

@@ -17,7 +17,6 @@ TOKEN = uuid4()
 HOT: dict[str, tuple[object, ...]] = {
     "chat_work.lock_chat": KEY,
     "chat_work.open_chat": (*KEY, b"owner"),
-    "chat_work.advance_head": (*KEY, 1, ZERO),
     "chat_work.find_due_buckets": (ZERO, 16),
     "chat_work.claim_chats": (7, 50, TOKEN, LEASE, ZERO),
     "chat_work.claim_chat": (*KEY, TOKEN, LEASE, ZERO),
@@ -36,7 +35,13 @@ HOT: dict[str, tuple[object, ...]] = {
     "turns.read_pending_turns": (*KEY, 0, 1000),
     "turns.read_turns": (*KEY, [1, 2]),
     "turns.read_history": (*KEY, 1000, 20, 1000),
-    "receipts.find_receipt": (*KEY, "key"),
+    "ledger.append_calls": (
+        *([value] for value in (*KEY, b"owner", "alice", "explained", 1, 1, 1, "user", True, "hello", TOKEN, "test")),
+        *([value] for value in (1, "key", b"hash", 1, 1)),
+        *(ZERO, ZERO, ZERO, "channel"),
+    ),
+    "ledger.lock_calls": tuple([value] for value in KEY),
+    "ledger.find_receipts": ([1], *([value] for value in KEY), ["key"], ZERO),
     "receipts.expire_receipts": (7, LEASE, ZERO),
     "tasks.keep_task": (*KEY, TOKEN, "summarize", 1, 1, ZERO),
     "tasks.find_task": (*KEY, TOKEN, b"owner", LEASE, ZERO),

@@ -10,10 +10,11 @@ from chat_memory.errors import DatabaseUnreachableError, FoldError, LostLeaseErr
 from chat_memory.models import Caller, Delta, Message
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
 from chat_memory.settings import Settings
-from chat_memory.storage import chat_metadata, chat_work, lives, memory_versions
+from chat_memory.storage import chat_metadata, chat_work, memory_versions
 from chat_memory.storage.bell import Bell, Ring
 from chat_memory.storage.chat_work import Cursor
 from chat_memory.storage.database import Database
+from chat_memory.storage.ledger import Ledger
 from chat_memory.tools.awaiting import wait_folded
 from chat_memory.tools.fold import fold
 from chat_memory.tools.forget import forget
@@ -233,7 +234,7 @@ async def test_a_fold_whose_connection_broke_is_given_back_uncounted_with_its_an
 
 async def test_a_worker_forgets_keys_past_their_time(box: Toolbox, db: Database) -> None:
     """Without _sweep in Worker.run nothing would ever call expire_receipts."""
-    await lives.append(db, call(LOW, "hello", idempotency_key="k"))
+    await Ledger(db).append(call(LOW, "hello", idempotency_key="k"))
     pass_time(db, timedelta(hours=25))
     async with anyio.create_task_group() as group:
         group.start_soon(Worker(replace(box, settings=Settings(idempotency_hours=24))).run)

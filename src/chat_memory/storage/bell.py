@@ -18,6 +18,7 @@ QUERIES = load_queries("bell")
 CHANNEL = "chat_memory"
 CHECK_SECONDS = 15.0
 """How often the listening connection is asked whether it lives: a cut network cable rings no bell."""
+KEY_BYTES = 16
 RETRY_SECONDS = 0.5
 """Pause before listening again after the connection was lost."""
 
@@ -43,6 +44,7 @@ class Bell:
     def __init__(self) -> None:
         """Begin with nobody listening."""
         self._listeners: dict[object, Listener] = {}
+        self._waiters: dict[ChatKey, set[Waiter]] = {}
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` for every change until the returned function is called."""
@@ -58,16 +60,21 @@ class Bell:
         """Ring inside this process at once; other processes hear the NOTIFY."""
         for listener in list(self._listeners.values()):
             listener(rung)
+        for waiter in self._waiters.get(rung.key, ()):
+            waiter.wake()
 
     @asynccontextmanager
     async def waiting(self, key: ChatKey) -> AsyncGenerator["Waiter"]:
         """Wait for changes of one chat: take the waiter before looking, so no ring falls between."""
         waiter = Waiter()
-        unsubscribe = self.subscribe(lambda rung: waiter.wake() if rung.key == key else None)
+        waiters = self._waiters.setdefault(key, set())
+        waiters.add(waiter)
         try:
             yield waiter
         finally:
-            unsubscribe()
+            waiters.discard(waiter)
+            if not waiters and self._waiters.get(key) is waiters:
+                del self._waiters[key]
 
     async def listen(self, url: str) -> None:
         """Keep one connection to `url` listening, for ever: to PostgreSQL itself, not to a transaction pooler."""
@@ -94,9 +101,16 @@ class Bell:
             connection.terminate()
 
     def _hear(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
-        with contextlib.suppress(ValueError, IndexError):  # anybody may NOTIFY: what is no key is no ring
-            chat = bytes.fromhex(str(payload)[1:])
-            self.announce(Ring(ChatKey(chat[0], chat), grew=str(payload).startswith("+")))
+        grew, keys = str(payload).startswith("+"), str(payload)[1:]
+        with contextlib.suppress(ValueError):  # anybody may NOTIFY: what is no key is no ring
+            for chat in batched_keys(bytes.fromhex(keys)):
+                self.announce(Ring(ChatKey(chat[0], chat), grew=grew))
+
+
+def batched_keys(keys: bytes) -> list[bytes]:
+    """Cut what a bell says into the keys of chats; a rest that is none is left out."""
+    ends = range(KEY_BYTES, len(keys) + 1, KEY_BYTES)
+    return [keys[end - KEY_BYTES : end] for end in ends]
 
 
 class Waiter:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from chat_memory.errors import OwnerMismatchError
@@ -40,15 +40,6 @@ class Claim:
     attempts: int
     lease_expiries: int
     waited: timedelta = timedelta()
-
-
-@dataclass(frozen=True, slots=True)
-class Advance:
-    """Where the ledger stands after an append: its head, what is pending, and the database's time."""
-
-    head_seq: int
-    pending: int
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +80,6 @@ async def lock_chat(session: Session, key: ChatKey, owner: str) -> Cursor | None
 async def open_chat(session: Session, key: ChatKey, owner: str) -> bool:
     """Begin a chat and lock it; False when it exists already."""
     return await session.execute(QUERIES["open_chat"], *key, hash_owner(owner)) == 1
-
-
-async def advance_head(session: Session, key: ChatKey, turns: int) -> Advance:
-    """Count `turns` new turns and make the chat due. The caller holds its lock."""
-    row = await session.fetch_row(QUERIES["advance_head"], *key, turns, session.drift)
-    assert row is not None  # noqa: S101 - the lock is held, so the row is there
-    return Advance(row["head_seq"], row["pending"], row["at"])
 
 
 async def find_due_buckets(session: Session, limit: int) -> list[int]:

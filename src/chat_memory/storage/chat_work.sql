@@ -11,19 +11,6 @@ insert into chat_memory.chat_work (bucket, chat, owner_hash)
 values ($1, $2, $3)
 on conflict (bucket, chat) do nothing;
 
--- name: advance_head
--- New turns make the chat due, unless it is leased (the write will see head_seq), backing off, or failed.
-update chat_memory.chat_work as work
-set head_seq = work.head_seq + $3,
-    pending_since = coalesce(work.pending_since, clock.at),
-    due_at = case
-        when work.lease_token is null and work.failed_at is null then coalesce(work.due_at, clock.at)
-        else work.due_at
-    end
-from (select now() + $4::interval as at) as clock
-where work.bucket = $1 and work.chat = $2
-returning work.head_seq, work.head_seq - work.done_seq as pending, clock.at;
-
 -- name: find_due_buckets
 -- With few active chats most buckets hold nothing: ask once which do, most overdue first, then claim from those.
 select bucket

@@ -25,14 +25,6 @@ class Call:
     request_hash: bytes
 
 
-async def append_turns(session: Session, call: Call, after_seq: int) -> None:
-    """Write the turns of a call, numbered from `after_seq` + 1. The caller holds the chat's lock."""
-    columns = ([turn.role for turn in call.turns], [turn.attested for turn in call.turns])
-    contents = [turn.content for turn in call.turns]
-    values = (*call.key, after_seq, *columns, contents, call.call_id, call.source, session.drift)
-    await session.execute(QUERIES["append_turns"], *values)
-
-
 async def find_call(session: Session, key: ChatKey, call_id: UUID) -> tuple[int, int] | None:
     """Find the first and last seq a call wrote, None when it never committed."""
     row = await session.fetch_row(QUERIES["find_call"], *key, call_id)

@@ -1,9 +1,3 @@
--- name: append_turns
--- The ledger only grows: numbered from the head that the caller has locked.
-insert into chat_memory.turns (bucket, chat, seq, role, attested, content, call_id, trigger_source, created_at)
-select $1, $2, $3 + item.place, item.role, item.attested, item.content, $7, $8, now() + $9::interval
-from unnest($4::text[], $5::boolean[], $6::text[]) with ordinality as item (role, attested, content, place);
-
 -- name: find_call
 -- After a lost connection: did this call commit? Asked under the chat's lock, so the lost transaction has ended.
 select min(seq) as first_seq, max(seq) as last_seq

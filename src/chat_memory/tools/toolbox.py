@@ -9,6 +9,7 @@ from chat_memory.prompts.summarizer import Summarizer
 from chat_memory.settings import Settings
 from chat_memory.storage.bell import Bell
 from chat_memory.storage.database import Database
+from chat_memory.storage.ledger import Ledger
 
 PACE_WEIGHT = 0.2
 """Share of the newest fold in the moving average: about the last ten folds count."""
@@ -27,7 +28,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """The settings, the database, the bell and the summarizer of this process.
+    """The settings, the database, the bell, the summarizer and the ledger of this process.
 
     `fallback` folds when the summarizer is a model that cannot answer; None when there is no model.
     """
@@ -36,6 +37,7 @@ class Toolbox:
     db: Database
     bell: Bell
     summarizer: Summarizer
+    ledger: Ledger
     fallback: Summarizer | None = None
     pace: Pace = field(default_factory=Pace)
     calls: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(Settings().fold_limit))

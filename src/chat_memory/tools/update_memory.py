@@ -4,9 +4,8 @@ from uuid import uuid4
 
 from chat_memory.models import Caller, ChatKey, chat_key
 from chat_memory.replies import Receipt
-from chat_memory.storage import lives
 from chat_memory.storage.bell import Ring
-from chat_memory.storage.lives import Appended
+from chat_memory.storage.ledger import Appended
 from chat_memory.storage.turns import Call
 from chat_memory.tools.awaiting import wait_folded
 from chat_memory.tools.intake import check_chat_id, check_key, hash_request, read_turns
@@ -30,7 +29,7 @@ async def update_memory(
     turns = read_turns(messages, snippet)
     key = chat_key(caller.owner, check_chat_id(chat_id))
     call = Call(key, caller.owner, chat_id, turns, uuid4(), "mcp", check_key(idempotency_key), hash_request(turns))
-    appended = await lives.append(box.db, call)
+    appended = await box.ledger.append(call)
     box.bell.announce(Ring(key, grew=True))
     folded = appended.head_seq - appended.pending >= appended.span.last_seq
     folded = folded or await wait_folded(
