@@ -16,7 +16,6 @@ from chat_memory.settings import Settings
 from chat_memory.storage.bell import Bell
 from chat_memory.storage.database import Database, open_database
 from chat_memory.storage.embedded import start_embedded
-from chat_memory.storage.ledger import Ledger
 from chat_memory.storage.migrations import migrate
 from chat_memory.tools.toolbox import Toolbox
 from tests.folders import open_folder
@@ -105,7 +104,7 @@ def settings() -> Settings:
 @pytest.fixture
 def box(db: Database, settings: Settings) -> Toolbox:
     """What tools work with; nothing folds and nobody listens until the test says so."""
-    return Toolbox(settings, db, Bell(), Extractive(), Ledger(db))
+    return Toolbox.on(db, settings, Bell(), Extractive())
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from chat_memory.models import Caller, Message
 from chat_memory.server.resources import chat_id_of, uri_of
 from chat_memory.storage.bell import Bell
 from chat_memory.storage.database import open_database
-from chat_memory.storage.ledger import Ledger
 from chat_memory.tools.forget import forget
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
@@ -101,7 +100,7 @@ async def test_a_watcher_hears_of_another_process(environment: dict[str, str], e
         open_database(environment["CHAT_MEMORY_DATABASE_URL"], pool_size=1) as db,
     ):
         await ask(client, "get_memory", chat_id=CHAT)
-        box = Toolbox(settings, db, Bell(), None, Ledger(db))  # type: ignore[arg-type] # a writer needs no summarizer
+        box = Toolbox.on(db, settings, Bell(), None)  # type: ignore[arg-type] # a writer needs no summarizer
         with anyio.fail_after(60):
             while not heard.receive.statistics().current_buffer_used:
                 await update_memory(box, Caller("alice"), CHAT, [Message.model_validate(said) for said in SAID])

@@ -10,6 +10,7 @@ from chat_memory.storage import chat_work
 from chat_memory.storage.chat_work import Claim, Cursor
 from chat_memory.storage.database import Database, Session
 from tests.chats import LEASE, OWNER, append, claim_due, claim_one, draft, key_of, pass_time
+from tests.folding import finish_fold, hold_lease, renew_lease, store_draft
 
 SECOND = timedelta(seconds=1)
 
@@ -24,9 +25,9 @@ async def read(db: Database, chat_id: str) -> Cursor:
 async def finish(db: Database, claim: Claim, covers_seq: int) -> bool:
     """Write as a fold does: the fence first."""
     async with db.session() as session:
-        if await chat_work.hold_lease(session, claim) is None:
+        if not await hold_lease(session, claim):
             return False
-        await chat_work.finish_fold(session, claim, covers_seq)
+        await finish_fold(session, claim, covers_seq)
     return True
 
 
@@ -126,7 +127,7 @@ async def test_a_renewed_lease_lasts(db: Database) -> None:
     claim = await claim_one(db, "a")
     pass_time(db, LEASE - SECOND)
     async with db.session() as session:
-        assert await chat_work.renew_lease(session, claim, LEASE)
+        assert await renew_lease(session, claim, LEASE)
     pass_time(db, LEASE - SECOND)
     assert await claim_due(db, key_of("a")) == []
 
@@ -138,12 +139,12 @@ async def test_a_lost_lease_can_do_nothing_any_more(db: Database) -> None:
     pass_time(db, LEASE + SECOND)
     living = await claim_one(db, "a")
     async with db.session() as session:
-        assert not await chat_work.renew_lease(session, zombie, LEASE)
-        assert not await chat_work.store_draft(session, zombie, draft(1))
-        assert await chat_work.hold_lease(session, zombie) is None
+        assert not await renew_lease(session, zombie, LEASE)
+        assert not await store_draft(session, zombie, draft(1))
+        assert not await hold_lease(session, zombie)
         assert not await chat_work.hand_back_lease(session, zombie)
         assert not await chat_work.record_failure(session, zombie, "late", LEASE, 1)
-        await chat_work.finish_fold(session, zombie, 1)
+        await finish_fold(session, zombie, 1)
     assert await read(db, "a") == Cursor(1, 0)
     assert await finish(db, living, 1)
 
@@ -171,7 +172,7 @@ async def test_a_chat_handed_back_is_due_at_once_and_keeps_its_draft(db: Databas
     await append(db, "a", "one")
     claim = await claim_one(db, "a")
     async with db.session() as session:
-        assert await chat_work.store_draft(session, claim, draft(1))
+        assert await store_draft(session, claim, draft(1))
         assert await chat_work.hand_back_lease(session, claim)
     again = await claim_one(db, "a")
     assert again.draft == draft(1)
@@ -237,7 +238,7 @@ async def test_finishing_says_how_long_the_oldest_turn_waited(db: Database) -> N
     pass_time(db, 5 * SECOND)
     claim = await claim_one(db, "a")
     async with db.session() as session:
-        waited = await chat_work.finish_fold(session, claim, 1)
+        waited = await finish_fold(session, claim, 1)
     assert 5 <= waited.total_seconds() < 6
 
 
@@ -261,11 +262,11 @@ async def test_operators_see_the_state_of_every_turn(db: Database, state: str) -
     claim = await claim_one(db, "a")
     async with db.session() as session:
         if state == "ready_to_write":
-            await chat_work.store_draft(session, claim, draft(2))
+            await store_draft(session, claim, draft(2))
         elif state == "failed":
             await chat_work.record_failure(session, claim, "it broke", SECOND, 1)
         elif state == "complete":
-            await chat_work.finish_fold(session, claim, 2)
+            await finish_fold(session, claim, 2)
         rows = await session.connection.fetch(
             "select new_context_snippet, status, error_message from chat_memory.chat_context_queue order by id"
         )

@@ -7,13 +7,13 @@ import anyio
 import anyio.lowlevel
 
 from chat_memory.models import Memory
-from chat_memory.storage import chat_metadata, chat_work, lives, receipts
+from chat_memory.storage import chat_work, lives, receipts
 from chat_memory.storage.chat_metadata import StoredMemory
-from chat_memory.storage.chat_work import Cursor
 from chat_memory.storage.database import Database
 from chat_memory.storage.ledger import Ledger
 from chat_memory.storage.receipts import Span
 from tests.chats import LEASE, OWNER, append, call, claim_due, claim_one, draft, key_of, pass_time
+from tests.folding import finish_fold, hold_lease, store_draft, write_memory
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -27,7 +27,7 @@ async def test_a_held_lease_keeps_others_from_the_row(db: Database) -> None:
     await append(db, "a", "one")
     claim = await claim_one(db, "a")
     async with db.session() as writer, writer.connection.transaction(), db.session() as other:
-        assert await chat_work.hold_lease(writer, claim) is not None
+        assert await hold_lease(writer, claim)
         assert await other.connection.fetchval(STILL_FREE) == 0
 
 
@@ -55,8 +55,8 @@ async def test_a_written_fold_forgives_everything(db: Database) -> None:
         pass_time(db, LEASE + SECOND)
         claim = await claim_one(db, "a")
         assert (claim.attempts, claim.lease_expiries) == (1, 1)
-        await chat_work.store_draft(session, claim, draft(1))
-        await chat_work.finish_fold(session, claim, 1)
+        await store_draft(session, claim, draft(1))
+        await finish_fold(session, claim, 1)
         again = await claim_one(db, "a")
         last_error = await session.connection.fetchval("select last_error from chat_memory.chat_work")
     assert (again.attempts, again.lease_expiries, again.draft, last_error) == (0, 0, None, None)
@@ -67,7 +67,7 @@ async def test_a_failed_fold_drops_its_draft(db: Database) -> None:
     await append(db, "a", "one")
     async with db.session() as session:
         claim = await claim_one(db, "a")
-        await chat_work.store_draft(session, claim, draft(1))
+        await store_draft(session, claim, draft(1))
         await chat_work.record_failure(session, claim, "it broke", SECOND, 9)
         pass_time(db, 2 * SECOND)
     assert (await claim_one(db, "a")).draft is None
@@ -81,7 +81,7 @@ async def test_waiting_is_measured_from_the_oldest_turn_left(db: Database) -> No
     waits: list[timedelta] = []
     for covers in (1, 2):
         async with db.session() as session:
-            waits.append(await chat_work.finish_fold(session, await claim_one(db, "a"), covers))
+            waits.append(await finish_fold(session, await claim_one(db, "a"), covers))
         pass_time(db, 3 * HOUR)
     assert [wait // HOUR for wait in waits] == [5, 3]
 
@@ -92,7 +92,7 @@ async def test_only_the_claims_of_a_lost_answer_are_given_back(db: Database) -> 
     living = await claim_one(db, LOW)
     async with db.session() as session:
         assert await chat_work.hand_back_claims(session, 0, uuid4()) == 0
-        assert await chat_work.hold_lease(session, living) == Cursor(1, 0)
+        assert await hold_lease(session, living)
 
 
 async def test_an_error_is_kept_short(db: Database) -> None:
@@ -109,10 +109,10 @@ async def test_a_chat_held_by_a_fold_is_forgotten_whole(db: Database) -> None:
     await append(db, "a", "one")
     claim = await claim_one(db, "a")
     async with anyio.create_task_group() as group, db.session() as session, session.connection.transaction():
-        assert await chat_work.hold_lease(session, claim) is not None
+        assert await hold_lease(session, claim)
         group.start_soon(lives.forget, db, OWNER, key_of("a"))
         await anyio.sleep(0.2)
-        await chat_metadata.write_memory(session, claim.key, StoredMemory(1, Memory()), 1)
+        await write_memory(session, claim.key, StoredMemory(1, Memory()), 1)
     async with db.session() as session:
         assert await session.connection.fetchval("select count(*) from chat_memory.chat_metadata") == 0
 
@@ -170,7 +170,7 @@ async def test_a_hastened_chat_is_due_whatever_it_waited_for(db: Database) -> No
             cursor = await chat_work.read_cursor(session, key_of("a"), OWNER)
             assert cursor is not None
             assert not cursor.failed
-            await chat_work.finish_fold(session, await claim_one(db, "a"), cursor.head_seq)
+            await finish_fold(session, await claim_one(db, "a"), cursor.head_seq)
             assert not await chat_work.hasten_chat(session, key_of("a")), "nothing pending, nothing due"
 
 

@@ -8,16 +8,15 @@ import anyio.lowlevel
 import pytest
 
 from chat_memory.errors import IdempotencyConflictError
-from chat_memory.models import Change, ChatKey, Memory
-from chat_memory.storage import chat_metadata, chat_work, conversations, lives, memory_versions, tasks, turns
+from chat_memory.models import ChatKey, Memory
+from chat_memory.storage import chat_metadata, chat_work, conversations, lives, tasks, turns
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.database import Database, Session, open_database
 from chat_memory.storage.ledger import Ledger
 from chat_memory.storage.receipts import Span
 from tests.chats import LEASE, OWNER, append, call, claim_one, draft, key_of
 from tests.connections import cutting_proxy
-
-EMPTY = Change()
+from tests.folding import hold_lease, keep_version, store_draft, write_memory
 
 
 async def history(db: Database, chat_id: str) -> list[tuple[int, str]]:
@@ -117,9 +116,9 @@ async def write_a_memory(db: Database, chat_id: str) -> None:
     await tasks.open_task(db, key_of(chat_id), OWNER, "summarize", Span(1, 1))
     claim = await claim_one(db, chat_id)
     async with db.session() as session:
-        await chat_metadata.write_memory(session, claim.key, StoredMemory(1, Memory(general_summary="hello")), 1)
-        await memory_versions.keep_version(session, claim.key, 1, (1, 1), EMPTY, Memory(), draft(1))
-        await chat_work.store_draft(session, claim, draft(1))
+        await write_memory(session, claim.key, StoredMemory(1, Memory(general_summary="hello")), 1)
+        await keep_version(session, claim.key, StoredMemory(1, Memory()), draft(1))
+        await store_draft(session, claim, draft(1))
 
 
 async def rows_of(db: Database, key: ChatKey) -> dict[str, int]:
@@ -219,8 +218,8 @@ async def test_a_fold_in_flight_cannot_bring_a_forgotten_chat_back(db: Database)
     await lives.forget(db, OWNER, key_of("a"))
     await append(db, "a", "new life")
     async with db.session() as session:
-        assert await chat_work.hold_lease(session, claim) is None
-        assert not await chat_work.store_draft(session, claim, draft(1))
+        assert not await hold_lease(session, claim)
+        assert not await store_draft(session, claim, draft(1))
         again = await chat_work.claim_chat(session, key_of("a"), LEASE, uuid4())
     assert again is not None
     assert again.draft is None

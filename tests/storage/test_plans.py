@@ -14,6 +14,7 @@ from tests.conftest import drop, run_on, with_database
 ZERO = timedelta()
 KEY = tuple(key_of("explained"))
 TOKEN = uuid4()
+LEASES = (KEY[0], [KEY[1]], [TOKEN])
 HOT: dict[str, tuple[object, ...]] = {
     "chat_work.lock_chat": KEY,
     "chat_work.open_chat": (*KEY, b"owner"),
@@ -21,10 +22,13 @@ HOT: dict[str, tuple[object, ...]] = {
     "chat_work.claim_chats": (7, 50, TOKEN, LEASE, ZERO),
     "chat_work.claim_chat": (*KEY, TOKEN, LEASE, ZERO),
     "chat_work.hasten_chat": (*KEY, ZERO),
-    "chat_work.renew_lease": (*KEY, TOKEN, LEASE, ZERO),
-    "chat_work.store_draft": (*KEY, TOKEN, "{}", 1),
-    "chat_work.hold_lease": (*KEY, TOKEN),
-    "chat_work.finish_fold": (*KEY, TOKEN, 1, ZERO, False),
+    "chat_work.renew_leases": (*LEASES, LEASE, ZERO),
+    "folds.read_memories": (KEY[0], [KEY[1]]),
+    "folds.read_pending": (KEY[0], [KEY[1]], [0], 1000),
+    "folds.store_drafts": (*LEASES, ["{}"], [1]),
+    "folds.hold_leases": LEASES,
+    "folds.write_memories": (KEY[0], [KEY[1]], ["[]"], ["[]"], [""], [0], [1], [False], ZERO),
+    "folds.finish_folds": (*LEASES, [1], [False], ZERO),
     "chat_work.defer_fold": (*KEY, TOKEN, ZERO, ZERO),
     "chat_work.hand_back_lease": (*KEY, TOKEN, ZERO),
     "chat_work.hand_back_claims": (7, TOKEN, ZERO),
@@ -32,7 +36,6 @@ HOT: dict[str, tuple[object, ...]] = {
     "chat_work.read_cursor": KEY,
     "chat_work.count_work": (),
     "turns.find_call": (*KEY, TOKEN),
-    "turns.read_pending_turns": (*KEY, 0, 1000),
     "turns.read_turns": (*KEY, [1, 2]),
     "turns.read_history": (*KEY, 1000, 20, 1000),
     "ledger.append_calls": (
@@ -50,7 +53,6 @@ HOT: dict[str, tuple[object, ...]] = {
     "tasks.delete_tasks": KEY,
     "chat_metadata.read_memory": KEY,
     "chat_metadata.read_snapshot": (*KEY, ZERO, 300, 1000, 200),
-    "chat_metadata.write_memory": (*KEY, "[]", "[]", "", 0, 1, False, ZERO),
     "conversations.list_latest_chats": ("alice", 10, ZERO),
     "memory_versions.read_versions": KEY,
 }
@@ -109,8 +111,8 @@ async def test_a_hot_query_never_scans_a_table(explained: dict[str, str], name: 
     [
         ("chat_work.find_due_buckets", "chat_work_due"),
         ("chat_work.claim_chats", "chat_work_due"),
-        ("chat_work.hold_lease", "chat_work_pkey"),
-        ("turns.read_pending_turns", "turns_pkey"),
+        ("folds.hold_leases", "chat_work_pkey"),
+        ("folds.read_pending", "turns_pkey"),
         ("turns.read_history", "turns_pkey"),
         ("receipts.expire_receipts", "receipts_age"),
         ("tasks.find_task", "tasks_pkey"),

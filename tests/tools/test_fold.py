@@ -1,7 +1,6 @@
 """The fold: exactly once, fenced, gated again at the write, and its claim always ended."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from uuid import uuid4
@@ -21,12 +20,13 @@ from chat_memory.storage.memory_versions import Version
 from chat_memory.tools.fold import fold
 from chat_memory.tools.toolbox import Toolbox
 from tests.chats import LEASE, OWNER, append, claim_due, claim_one, key_of, pass_time
+from tests.folding import store_draft
 from tests.summarizers import Answering, Broken, Slow, Transcript, stated
 
 
 def with_summarizer(box: Toolbox, summarizer: Summarizer, **settings: object) -> Toolbox:
     """The same toolbox, another summarizer."""
-    return replace(box, summarizer=summarizer, settings=Settings.model_validate(settings))
+    return Toolbox.on(box.db, Settings.model_validate(settings), box.bell, summarizer)
 
 
 async def memory_of(db: Database, chat_id: str) -> StoredMemory:
@@ -112,24 +112,29 @@ async def test_a_zombies_fold_is_dropped_and_the_living_ones_stands(box: Toolbox
 
 
 async def test_a_lease_lost_while_the_model_works_stops_the_work(box: Toolbox, db: Database) -> None:
-    """Without the renewal's cancel a model would go on being paid for an answer nobody may write."""
+    """Without scope.cancel in Leases a model would go on being paid for an answer nobody may write."""
     quick = with_summarizer(box, Slow(), lease_seconds=0.06)
     await append(db, "a", "one")
     claim = await claim_one(db, "a")
     async with db.session() as session:
         await chat_work.hand_back_lease(session, claim)
-    with pytest.raises(LostLeaseError):
-        await fold(quick, claim)
+    async with anyio.create_task_group() as group:
+        group.start_soon(quick.leases.run)
+        with pytest.raises(LostLeaseError):
+            await fold(quick, claim)
+        group.cancel_scope.cancel()
 
 
 async def test_a_slow_model_keeps_its_lease(box: Toolbox, db: Database) -> None:
-    """Without renew_lease in _renewed the chat would be claimed again under the model's hands."""
+    """Without renew_leases in Leases the chat would be claimed again under the model's hands."""
     slow = Slow()
     await append(db, "a", "one")
     claim = await claim_one(db, "a")
     with anyio.fail_after(60):
         async with anyio.create_task_group() as group:
-            group.start_soon(fold, with_summarizer(box, slow, lease_seconds=3), claim)
+            slower = with_summarizer(box, slow, lease_seconds=3)
+            group.start_soon(fold, slower, claim)
+            group.start_soon(slower.leases.run)
             await slow.started.wait()
             ends = [await end_of_lease(db, "a")]
             while len(ends) < 3:
@@ -137,15 +142,20 @@ async def test_a_slow_model_keeps_its_lease(box: Toolbox, db: Database) -> None:
                 if (end := await end_of_lease(db, "a")) != ends[-1]:
                     ends.append(end)
             slow.may_answer.set()
-    assert await cursor_of(db, "a") == Cursor(1, 1)
+            while await cursor_of(db, "a") != Cursor(1, 1):  # noqa: ASYNC110 - another task's row
+                await anyio.sleep(0.01)
+            group.cancel_scope.cancel()
 
 
 async def test_a_written_fold_is_never_taken_for_a_lost_one(box: Toolbox, db: Database) -> None:
-    """With _renewed around _write a renewal after the commit finds no lease: written, and said to be lost."""
+    """With leases.hold around _write a renewal after the commit finds no lease: written, and said to be lost."""
     hasty = with_summarizer(box, Transcript(), lease_seconds=0.01)
-    for number in range(1, 101):
-        await append(db, "a", "one")
-        assert await fold(hasty, await claim_one(db, "a")) == number
+    async with anyio.create_task_group() as group:
+        group.start_soon(hasty.leases.run)
+        for number in range(1, 101):
+            await append(db, "a", "one")
+            assert await fold(hasty, await claim_one(db, "a")) == number
+        group.cancel_scope.cancel()
 
 
 async def test_a_cancelled_fold_hands_its_chat_back(box: Toolbox, db: Database) -> None:
@@ -168,7 +178,7 @@ async def test_a_crash_after_the_answer_never_pays_the_model_again(box: Toolbox,
     delta = Delta(summary="From the draft.")
     async with db.session() as session:
         draft = Draft(base_version=0, upto_seq=1, delta=delta, summarizer="paid", model="once")
-        await chat_work.store_draft(session, claim, draft)
+        await store_draft(session, claim, draft)
     pass_time(db, LEASE + timedelta(seconds=1))
     unused = Slow()
     await fold(with_summarizer(box, unused), await claim_one(db, "a"))

@@ -23,6 +23,7 @@ from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
 from chat_memory.worker import Worker
 from tests.chats import LEASE, OWNER, append, call, claim_due, claim_one, draft, key_of, pass_time
+from tests.folding import finish_fold
 from tests.storage.test_bell import Ears, ring_until_heard
 from tests.summarizers import Answering, Broken, Transcript, stated
 
@@ -55,7 +56,7 @@ async def test_a_draft_of_turns_already_folded_is_not_written_again(box: Toolbox
     await append(db, "a", "one", "two")
     claim = await claim_one(db, "a")
     async with db.session() as session:
-        await chat_work.finish_fold(session, claim, 1)
+        await finish_fold(session, claim, 1)
     claim = replace(await claim_one(db, "a"), draft=draft(1, "Old."))
     assert await fold(replace(box, summarizer=Transcript()), claim) == 2
 

@@ -6,7 +6,6 @@ from chat_memory.errors import OwnerMismatchError
 from chat_memory.models import Caller, Fact, Memory, Message
 from chat_memory.prompts.tokens import count_memory, count_tokens
 from chat_memory.replies import Evidence, MemoryReply
-from chat_memory.storage import chat_metadata
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.tools.filling import LABEL_TOKENS, render
 from chat_memory.tools.forget import forget
@@ -16,6 +15,7 @@ from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
 from tests.chats import key_of
+from tests.folding import write_memory
 
 
 async def say(box: Toolbox, caller: Caller, chat_id: str, *contents: str) -> None:
@@ -40,7 +40,7 @@ async def remember(box: Toolbox, chat_id: str, memory: Memory) -> None:
     """Put a memory in place as a fold would."""
     stored = StoredMemory(1, memory)
     async with box.db.session() as session:
-        await chat_metadata.write_memory(session, key_of(chat_id), stored, count_memory(memory))
+        await write_memory(session, key_of(chat_id), stored, count_memory(memory))
 
 
 async def test_an_unknown_chat_is_empty_memory(box: Toolbox, alice: Caller) -> None:

@@ -16,6 +16,7 @@ from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
 from tests.chats import append, key_of, pass_time
+from tests.folding import write_memory
 
 HOUR = timedelta(hours=1)
 
@@ -64,7 +65,7 @@ async def test_every_field_of_a_memory_is_replaced(db: Database) -> None:
     async with db.session() as session:
         for stored, tokens in ((first, 5), (second, 7)):
             pass_time(db, HOUR)
-            await chat_metadata.write_memory(session, key_of("a"), stored, tokens)
+            await write_memory(session, key_of("a"), stored, tokens)
         assert await chat_metadata.read_memory(session, key_of("a")) == second
         row = await session.connection.fetchrow(
             "select token_count, updated_at - created_at as kept from chat_memory.chat_metadata"
@@ -99,7 +100,7 @@ async def test_the_schema_refuses_what_no_program_of_ours_writes(db: Database, c
 
 async def remember(box: Toolbox, memory: Memory) -> None:
     async with box.db.session() as session:
-        await chat_metadata.write_memory(session, key_of("a"), StoredMemory(1, memory), 1)
+        await write_memory(session, key_of("a"), StoredMemory(1, memory), 1)
 
 
 async def test_what_is_newest_stays_and_in_order(box: Toolbox, alice: Caller) -> None:

@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 
 import anyio
@@ -25,7 +24,6 @@ from chat_memory.storage import model_spend
 from chat_memory.storage.bell import Bell
 from chat_memory.storage.database import Database, ServerFacts, open_database, read_server_facts, refuse_unfit_server
 from chat_memory.storage.embedded import EmbeddedServer, begin_start, close_unused
-from chat_memory.storage.ledger import Debounce, Ledger
 from chat_memory.storage.migrations import migrate
 from chat_memory.telemetry import Event, log
 from chat_memory.tools.toolbox import Toolbox
@@ -121,10 +119,7 @@ async def compose(settings: Settings, db: Database, bell: Bell, facts: ServerFac
 
     local = f"local:{facts.role}/{os_user()}" if settings.database_url else "local"
     async with open_summarizers(settings, record) as (summarizer, fallback):
-        quiet, longest = (timedelta(seconds=of) for of in (settings.debounce_seconds, settings.debounce_limit_seconds))
-        ledger = Ledger(db, Debounce(quiet, longest))
-        limiter = anyio.CapacityLimiter(settings.fold_limit)
-        yield Opened(Toolbox(settings, db, bell, summarizer, ledger, fallback, calls=limiter), settings.owner or local)
+        yield Opened(Toolbox.on(db, settings, bell, summarizer, fallback), settings.owner or local)
 
 
 def os_user() -> str:
@@ -139,9 +134,10 @@ def os_user() -> str:
 
 @asynccontextmanager
 async def background(box: Toolbox) -> AsyncGenerator[None]:
-    """Listen to the bell and, unless the settings say no, fold, for as long as the block runs."""
+    """Listen to the bell, renew leases and, unless the settings say no, fold, for as long as the block runs."""
     async with anyio.create_task_group() as group:
         group.start_soon(_supervise, partial(box.bell.listen, box.db.url))
+        group.start_soon(_supervise, box.leases.run)
         if box.settings.worker:
             group.start_soon(_supervise, Worker(box).run)
         yield

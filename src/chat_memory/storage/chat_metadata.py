@@ -28,6 +28,10 @@ class StoredMemory:
     degraded: bool = False
 
 
+NO_MEMORY = StoredMemory(0, Memory())
+"""What a chat has before its first fold."""
+
+
 @dataclass(frozen=True, slots=True)
 class PendingTurn:
     """A turn not folded yet, cut to what a reply can hold; `characters` is its full length."""
@@ -60,7 +64,7 @@ PENDING = TypeAdapter(list[PendingTurn])
 async def read_memory(session: Session, key: ChatKey) -> StoredMemory:
     """Read a chat's memory, empty at version 0 when it has none yet."""
     row = await session.fetch_row(QUERIES["read_memory"], *key)
-    return _stored(row) if row else StoredMemory(0, Memory())
+    return read_stored(row) if row else NO_MEMORY
 
 
 async def read_snapshot(session: Session, key: ChatKey, turn_characters: int) -> Snapshot | None:
@@ -76,21 +80,14 @@ async def read_snapshot(session: Session, key: ChatKey, turn_characters: int) ->
         done_seq=row["done_seq"],
         failed=row["failed"],
         lag_ms=row["lag_ms"],
-        stored=StoredMemory(0, Memory()) if row["version"] is None else _stored(row),
+        stored=NO_MEMORY if row["version"] is None else read_stored(row),
         token_count=row["token_count"] or 0,
         pending=PENDING.validate_json(row["pending_turns"] or "[]"),
     )
 
 
-async def write_memory(session: Session, key: ChatKey, stored: StoredMemory, token_count: int) -> None:
-    """Put the next memory in the place of the last. The caller holds the chat's lock."""
-    confirmed = FACTS.dump_json(stored.memory.user_confirmed).decode()
-    inferred = FACTS.dump_json(stored.memory.llm_inferred).decode()
-    values = (*key, confirmed, inferred, stored.memory.general_summary, token_count, stored.version, stored.degraded)
-    await session.execute(QUERIES["write_memory"], *values, session.drift)
-
-
-def _stored(row: Record) -> StoredMemory:
+def read_stored(row: Record) -> StoredMemory:
+    """Read a memory out of a row."""
     memory = Memory(
         user_confirmed=FACTS.validate_json(row["user_confirmed"]),
         llm_inferred=FACTS.validate_json(row["llm_inferred"]),

@@ -34,22 +34,6 @@ cross join lateral (
 ) as pending
 where conversation.bucket = $1 and conversation.chat = $2;
 
--- name: write_memory
--- The next memory takes the place of the last; only the holder of the chat's lock comes here.
-insert into chat_memory.chat_metadata as memory (
-    bucket, chat, user_confirmed, llm_inferred, general_summary, token_count, version, degraded, created_at, updated_at
-)
-select $1, $2, $3, $4, $5, $6, $7, $8, clock.at, clock.at
-from (select now() + $9::interval as at) as clock
-on conflict (bucket, chat) do update
-set user_confirmed = excluded.user_confirmed,
-    llm_inferred = excluded.llm_inferred,
-    general_summary = excluded.general_summary,
-    token_count = excluded.token_count,
-    version = excluded.version,
-    degraded = excluded.degraded,
-    updated_at = excluded.updated_at;
-
 -- name: delete_memory
 -- The end of a chat's life: its memory.
 delete from chat_memory.chat_metadata

@@ -2,8 +2,10 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import attrgetter
 from uuid import UUID
 
 from chat_memory.errors import OwnerMismatchError
@@ -105,28 +107,14 @@ async def hasten_chat(session: Session, key: ChatKey) -> bool:
     return await session.execute(QUERIES["hasten_chat"], *key, session.drift) == 1
 
 
-async def renew_lease(session: Session, claim: Claim, lease: timedelta) -> bool:
-    """Keep a claim for another `lease`; False when it was lost."""
-    return await session.fetch_row(QUERIES["renew_lease"], *claim.key, claim.token, lease, session.drift) is not None
-
-
-async def store_draft(session: Session, claim: Claim, draft: Draft) -> bool:
-    """Keep the summarizer's answer until it is written; False when the lease was lost."""
-    values = (*claim.key, claim.token, draft.model_dump_json(), draft.upto_seq)
-    return await session.fetch_row(QUERIES["store_draft"], *values) is not None
-
-
-async def hold_lease(session: Session, claim: Claim) -> Cursor | None:
-    """Lock the chat if the claim still stands: the fence before every write. None: write nothing."""
-    row = await session.fetch_row(QUERIES["hold_lease"], *claim.key, claim.token)
-    return Cursor(row["head_seq"], row["done_seq"]) if row else None
-
-
-async def finish_fold(session: Session, claim: Claim, covers_seq: int, *, degraded: bool = False) -> timedelta:
-    """Move the cursor to `covers_seq`, give the lease up, and return how long the oldest turn had waited."""
-    values = (*claim.key, claim.token, covers_seq, session.drift, degraded)
-    row = await session.fetch_row(QUERIES["finish_fold"], *values)
-    return row["waited"] or timedelta() if row else timedelta()
+async def renew_leases(
+    session: Session, bucket: int, claims: Sequence[Claim], lease: timedelta
+) -> set[tuple[ChatKey, UUID]]:
+    """Keep claims of one bucket for another `lease`; those that were lost are not in the answer."""
+    ordered = sorted(claims, key=attrgetter("key"))
+    names = ([claim.key.chat for claim in ordered], [claim.token for claim in ordered])
+    rows = await session.fetch(QUERIES["renew_leases"], bucket, *names, lease, session.drift)
+    return {(ChatKey(bucket, row["chat"]), row["lease_token"]) for row in rows}
 
 
 async def hand_back_lease(session: Session, claim: Claim) -> bool:

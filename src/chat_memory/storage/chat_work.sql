@@ -61,45 +61,24 @@ set due_at = clock.at, failed_at = null
 from (select now() + $3::interval as at) as clock
 where work.bucket = $1 and work.chat = $2 and work.head_seq > work.done_seq and work.lease_token is null;
 
--- name: renew_lease
--- A slow model keeps its chat. No row: the lease went to another worker, and this fold must stop.
+-- name: renew_leases
+-- Slow models keep their chats. Locked in key order, like everything that touches several. A chat that does not come back
+-- went to another worker, and its fold must stop.
+with held as materialized (
+    select locked.chat, given.token, now() + $5::interval as at
+    from unnest($2::bytea[], $3::uuid[]) as given (chat, token)
+    cross join lateral (
+        select work.chat
+        from chat_memory.chat_work as work
+        where work.bucket = $1 and work.chat = given.chat and work.lease_token = given.token
+        for update
+    ) as locked
+)
 update chat_memory.chat_work as work
-set due_at = clock.at + $4::interval
-from (select now() + $5::interval as at) as clock
-where work.bucket = $1 and work.chat = $2 and work.lease_token = $3
-returning work.due_at;
-
--- name: store_draft
--- The model's answer is kept before it is written: a crash from here on never pays the model again.
-update chat_memory.chat_work
-set draft = $4, draft_seq = $5
-where bucket = $1 and chat = $2 and lease_token = $3
-returning draft_seq;
-
--- name: hold_lease
--- The fence: the first statement of every write of a fold. No row: the token is not ours any more, write nothing.
-select head_seq, done_seq
-from chat_memory.chat_work
-where bucket = $1 and chat = $2 and lease_token = $3
-for update;
-
--- name: finish_fold
--- The cursor moves with the memory, in one transaction. More arrived meanwhile: due again at once. A degraded fold notes
--- where its turns begin: from there on the model has yet to look.
-update chat_memory.chat_work as work
-set done_seq = $4,
-    due_at = case when work.head_seq > $4 then clock.at end,
-    pending_since = clock.next_turn_at,
-    refold_from = coalesce(work.refold_from, case when $6 then work.done_seq + 1 end),
-    lease_token = null, draft = null, draft_seq = null,
-    attempts = 0, lease_expiries = 0, last_error = null, failed_at = null
-from (
-    select now() + $5::interval as at,
-        (select created_at from chat_memory.turns where bucket = $1 and chat = $2 and seq = $4 + 1) as next_turn_at,
-        (select pending_since from chat_memory.chat_work where bucket = $1 and chat = $2) as waiting_since
-) as clock
-where work.bucket = $1 and work.chat = $2 and work.lease_token = $3
-returning clock.at - clock.waiting_since as waited;
+set due_at = held.at + $4::interval
+from held
+where work.bucket = $1 and work.chat = held.chat and work.lease_token = held.token
+returning work.chat, work.lease_token;
 
 -- name: hand_back_lease
 -- Shutting down, or nothing to fold: due at once for anybody, nothing counted, the draft kept.

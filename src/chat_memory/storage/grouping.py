@@ -3,13 +3,14 @@
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import anyio
 import anyio.lowlevel
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
+Work: TypeAlias = Callable[[Sequence[Item]], Awaitable[Sequence[Outcome]]]
 
 
 class Grouper(Generic[Item, Outcome]):
@@ -17,10 +18,10 @@ class Grouper(Generic[Item, Outcome]):
 
     def __init__(
         self,
-        work: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome]]],
-        size_of: Callable[[Item], int],
+        work: "Work[Item, Outcome]",
         group_items: int,
-        group_size: int,
+        size_of: Callable[[Item], int] = lambda _: 1,
+        group_size: int = 1_000_000,
     ) -> None:
         """Groups hold at most `group_items` items, of together `group_size` by `size_of`, or one that is larger."""
         self._work = work
@@ -33,16 +34,17 @@ class Grouper(Generic[Item, Outcome]):
         """What waits, by `size_of`."""
 
     async def submit(self, item: Item) -> Outcome:
-        """Wait until a group with this item is done, perhaps by leading it. Not to be cancelled: others wait for it."""
+        """Wait until a group with this item is done, perhaps by leading it. Cancellation does not reach it."""
         place: Place[Item, Outcome] = Place(item, self._size_of(item))
         self._waiting.append(place)
         self.size += place.size
-        if self._led:
-            await place.called.wait()
-        if not place.done:
-            self._led = True
-            await anyio.lowlevel.checkpoint()  # who came in the same moment is in the first group already
-            await self._lead()
+        with anyio.CancelScope(shield=True):
+            if self._led:
+                await place.called.wait()
+            if not place.done:
+                self._led = True
+                await anyio.lowlevel.checkpoint()  # who came in the same moment is in the first group already
+                await self._lead()
         if place.failure is not None:
             raise place.failure
         return place.outcome[0]

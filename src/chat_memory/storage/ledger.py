@@ -62,7 +62,7 @@ class Ledger:
 
     def __post_init__(self) -> None:
         """Group what is appended."""
-        self._grouper = Grouper(self._append_group, weigh, GROUP_CALLS, GROUP_BYTES)
+        self._grouper = Grouper(self._append_group, GROUP_CALLS, weigh, GROUP_BYTES)
 
     async def append(self, call: Call) -> Appended:
         """Write a call's turns durably, exactly once, and ring the bell. Returns after the commit.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from chat_memory.models import Change, ChatKey, Draft, Memory
+from chat_memory.models import Change, ChatKey, Memory
 from chat_memory.storage.database import Session
 from chat_memory.storage.queries import load_queries
 
@@ -29,17 +29,6 @@ class Version:
     cost_usd: float
     degraded: bool
     created_at: datetime
-
-
-async def keep_version(
-    session: Session, key: ChatKey, version: int, span: tuple[int, int], change: Change, memory: Memory, draft: Draft
-) -> None:
-    """Keep a version beside the memory it became, in the same transaction."""
-    stored = (change.model_dump_json(), memory.model_dump_json())
-    usage = draft.usage
-    cost = (usage.tokens_in, usage.tokens_out, usage.tokens_cached, usage.cost_usd)
-    made = (draft.summarizer, draft.model, *cost, draft.degraded)
-    await session.execute(QUERIES["keep_version"], *key, version, *span, *stored, *made, session.drift)
 
 
 async def read_versions(session: Session, key: ChatKey) -> list[Version]:

@@ -31,15 +31,10 @@ async def find_call(session: Session, key: ChatKey, call_id: UUID) -> tuple[int,
     return (row["first_seq"], row["last_seq"]) if row and row["first_seq"] is not None else None
 
 
-async def read_pending_turns(session: Session, key: ChatKey, after_seq: int, limit_bytes: int) -> list[Turn]:
-    """Read the oldest turns after `after_seq`, at most `limit_bytes` of content but at least one."""
-    return [_turn(row) for row in await session.fetch(QUERIES["read_pending_turns"], *key, after_seq, limit_bytes)]
-
-
 async def read_turns(session: Session, key: ChatKey, seqs: Collection[int]) -> dict[int, Turn]:
     """Read the named turns, by seq."""
     rows = await session.fetch(QUERIES["read_turns"], *key, sorted(seqs)) if seqs else []
-    return {row["seq"]: _turn(row) for row in rows}
+    return {row["seq"]: read_turn(row) for row in rows}
 
 
 async def read_history(
@@ -47,8 +42,9 @@ async def read_history(
 ) -> tuple[str, list[Turn]]:
     """Read the newest turns before `before_seq`, oldest first, and the owner they belong to."""
     rows = await session.fetch(QUERIES["read_history"], *key, before_seq, limit, limit_bytes)
-    return (rows[0]["owner"] if rows else ""), [_turn(row) for row in reversed(rows)]
+    return (rows[0]["owner"] if rows else ""), [read_turn(row) for row in reversed(rows)]
 
 
-def _turn(row: Record) -> Turn:
+def read_turn(row: Record) -> Turn:
+    """Read a turn out of a row."""
     return Turn(row["seq"], row["role"], row["attested"], row["content"], row["created_at"])

@@ -4,23 +4,6 @@ select min(seq) as first_seq, max(seq) as last_seq
 from chat_memory.turns
 where bucket = $1 and chat = $2 and call_id = $3;
 
--- name: read_pending_turns
--- What one fold reads: the oldest pending turns, within a budget of bytes, at least one.
-select seq, role, attested, content, created_at
-from (
-    select seq, role, attested, content, created_at,
-        sum(octet_length(content)) over (order by seq) as bytes, row_number() over (order by seq) as place
-    from (
-        select seq, role, attested, content, created_at
-        from chat_memory.turns
-        where bucket = $1 and chat = $2 and seq > $3
-        order by seq
-        limit 1000
-    ) as oldest
-) as measured
-where bytes <= $4 or place = 1
-order by seq;
-
 -- name: read_turns
 -- What a version is checked against at the write: the turns a delta cites.
 select seq, role, attested, content, created_at

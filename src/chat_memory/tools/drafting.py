@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -15,13 +16,15 @@ from chat_memory.errors import (
     SettingsError,
 )
 from chat_memory.models import Delta, Draft, Memory, Turn
-from chat_memory.prompts.gate import Admitted, admit
+from chat_memory.prompts.gate import admit
 from chat_memory.prompts.pacing import run_paced
 from chat_memory.prompts.summarizer import FoldRequest, Summarizer
-from chat_memory.storage import chat_metadata, chat_work, turns
+from chat_memory.prompts.tokens import count_memory
+from chat_memory.storage import turns
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.chat_work import Claim
 from chat_memory.storage.database import Session
+from chat_memory.storage.folds import Next, Reading, Starting
 from chat_memory.telemetry import Event, log
 from chat_memory.tools.budget import refuse_beyond_budget
 from chat_memory.tools.toolbox import Toolbox
@@ -30,31 +33,40 @@ LOST_WORKERS = 10
 """So many leases in a row that nobody handed back: what kills the workers may be what the model makes of this chat."""
 
 
-async def make_draft(box: Toolbox, claim: Claim) -> Draft | None:
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A draft that is stored, and what it makes of the memory it was checked against."""
+
+    draft: Draft
+    next: Next
+
+
+async def make_draft(box: Toolbox, claim: Claim) -> Drafted | None:
     """Take the draft a crash left behind, or ask a summarizer and keep its answer before it is written; None: no turns.
 
     Raises:
         FoldError: no summarizer gave one that can be written.
     """
-    if claim.draft is not None and claim.draft.upto_seq > claim.cursor.done_seq:
-        return claim.draft
     limit = box.settings.model_fold_bytes if box.fallback else box.settings.fold_bytes
-    stored, pending = await box.db.run(lambda session: _read_request(session, claim, limit))
-    if not pending:
+    starting = await box.folds.read(Reading(claim, limit))
+    if claim.draft is not None and claim.draft.upto_seq > claim.cursor.done_seq:
+        return Drafted(claim.draft, await _admit_first(box, claim, starting, claim.draft))
+    if not starting.pending:
         return None
+    stored, pending = starting.stored, starting.pending
     request = FoldRequest(stored.memory, stored.version, pending, box.settings.memory_tokens)
     if box.fallback is None:
-        return await _ask(box, claim, stored, request, box.summarizer)
+        return await _ask(box, claim, starting, request, box.summarizer)
     try:
         await _refuse_to_ask(box, claim)
-        return await _ask(box, claim, stored, request, box.summarizer)
+        return await _ask(box, claim, starting, request, box.summarizer)
     except (DatabaseUnreachableError, ChatBusyError, LostLeaseError):
         raise
     except Exception as error:
         if not _is_given_up(box, claim, error):
             raise
         log(Event.FOLD_DEGRADED, level=logging.WARNING, error=error, bucket=claim.key.bucket)
-    return await _ask(box, claim, stored, request, box.fallback, degraded=True)
+    return await _ask(box, claim, starting, request, box.fallback, degraded=True)
 
 
 async def _refuse_to_ask(box: Toolbox, claim: Claim) -> None:
@@ -74,23 +86,19 @@ def _is_given_up(box: Toolbox, claim: Claim, error: Exception) -> bool:
     return late or claim.attempts + 1 >= box.settings.max_attempts
 
 
-async def _read_request(session: Session, claim: Claim, limit_bytes: int) -> tuple[StoredMemory, list[Turn]]:
-    stored = await chat_metadata.read_memory(session, claim.key)
-    return stored, await turns.read_pending_turns(session, claim.key, claim.cursor.done_seq, limit_bytes)
-
-
 async def _ask(
     box: Toolbox,
     claim: Claim,
-    stored: StoredMemory,
+    starting: Starting,
     request: FoldRequest,
     summarizer: Summarizer,
     *,
     degraded: bool = False,
-) -> Draft:
+) -> Drafted:
+    """Ask, and store what the gate does not refuse as a whole: a refused answer is worth another question."""
     proposal = await summarizer.fold(request)
     draft = Draft(
-        base_version=stored.version,
+        base_version=request.base_version,
         upto_seq=request.turns[-1].seq,
         delta=proposal.delta,
         summarizer=summarizer.name,
@@ -98,44 +106,48 @@ async def _ask(
         usage=proposal.usage,
         degraded=degraded,
     )
-    await box.db.run(lambda session: _store_if_admissible(box, session, claim, stored, draft))
-    return draft
-
-
-async def _store_if_admissible(
-    box: Toolbox, session: Session, claim: Claim, stored: StoredMemory, draft: Draft
-) -> None:
-    """Store a draft the gate does not refuse as a whole: a refused answer is worth another question, not a crash."""
-    await admit_draft(box, session, claim, stored, draft)
-    if not await chat_work.store_draft(session, claim, draft):
+    following = await _admit_first(box, claim, starting, draft)
+    if not await box.folds.store_draft(claim, draft):
         raise LostLeaseError
+    return Drafted(draft, following)
 
 
-async def admit_draft(box: Toolbox, session: Session, claim: Claim, stored: StoredMemory, draft: Draft) -> Admitted:
+async def _admit_first(box: Toolbox, claim: Claim, starting: Starting, draft: Draft) -> Next:
+    """Run the gate against the memory the fold starts from, with the turns it has read, and others only if cited."""
+    known = {turn.seq: turn for turn in starting.pending}
+    seqs = _cited(claim, starting.stored.memory, draft)
+    if not seqs <= known.keys():
+        known |= await box.db.run(lambda session: turns.read_turns(session, claim.key, seqs - known.keys()))
+    return await _admit(box, starting.stored, draft, {seq: known[seq] for seq in sorted(seqs) if seq in known})
+
+
+async def admit_draft(box: Toolbox, session: Session, claim: Claim, stored: StoredMemory, draft: Draft) -> Next:
     """Run the gate against a memory, with the turns this draft may lean on.
 
     Raises:
         RejectedDeltaError: nothing of it can be admitted.
     """
-    cited = await _read_cited(session, claim, stored.memory, draft)
+    seqs = _cited(claim, stored.memory, draft)
+    return await _admit(box, stored, draft, await turns.read_turns(session, claim.key, seqs))
+
+
+async def _admit(box: Toolbox, stored: StoredMemory, draft: Draft, cited: Mapping[int, Turn]) -> Next:
     version, cap, echoes = stored.version + 1, box.settings.memory_tokens, box.summarizer.echoes
     decide = partial(
         admit, stored.memory, draft.delta, cited, version=version, memory_tokens=cap, forbidden_echoes=echoes
     )
     said = sum(len(turn.content) for turn in cited.values())
-    return await run_paced(decide, said + _count_characters(draft.delta))
-
-
-async def _read_cited(session: Session, claim: Claim, memory: Memory, draft: Draft) -> Mapping[int, Turn]:
-    """Read the turns a delta may lean on: those of this fold, and those that already prove a fact."""
-    first, last = claim.cursor.done_seq + 1, draft.upto_seq
-    evidence = {fact.source_seq for fact in (*memory.user_confirmed, *memory.llm_inferred)}
-    return await turns.read_turns(session, claim.key, _cited(draft.delta, evidence.union(range(first, last + 1))))
+    admitted = await run_paced(decide, said + _count_characters(draft.delta))
+    after = StoredMemory(version, admitted.memory, degraded=stored.degraded or draft.degraded)
+    return Next(stored.version, after, count_memory(admitted.memory), admitted.change)
 
 
 def _count_characters(delta: Delta) -> int:
     return len(delta.summary or "") + sum(len(fact.value) + len(fact.quote) for fact in delta.facts)
 
 
-def _cited(delta: Delta, allowed: set[int]) -> set[int]:
-    return {proposed.source_seq for proposed in delta.facts} & allowed
+def _cited(claim: Claim, memory: Memory, draft: Draft) -> set[int]:
+    """Name the turns a delta leans on and may: those of this fold, and those that already prove a fact."""
+    evidence = {fact.source_seq for fact in (*memory.user_confirmed, *memory.llm_inferred)}
+    cited = {proposed.source_seq for proposed in draft.delta.facts}
+    return {seq for seq in cited if claim.cursor.done_seq < seq <= draft.upto_seq or seq in evidence}

@@ -1,23 +1,19 @@
 """A fold: claimed chat in, committed version out. Called by the worker and by summarize, exposed to nobody."""
 
-import contextlib
 import random
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import anyio
 
 from chat_memory.errors import ChatMemoryError, DatabaseUnreachableError, FoldError, LostLeaseError, ModelBusyError
-from chat_memory.models import Draft
-from chat_memory.prompts.tokens import count_memory
-from chat_memory.storage import bell, chat_metadata, chat_work, memory_versions
+from chat_memory.storage import chat_work
 from chat_memory.storage.bell import Ring
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.chat_work import Claim
 from chat_memory.storage.database import Session
+from chat_memory.storage.folds import Next, Writing
 from chat_memory.telemetry import Event, log
-from chat_memory.tools.drafting import admit_draft, make_draft
+from chat_memory.tools.drafting import Drafted, admit_draft, make_draft
 from chat_memory.tools.toolbox import Toolbox
 
 LONGEST_BACKOFF_SECONDS = 300.0
@@ -39,9 +35,9 @@ async def fold(box: Toolbox, claim: Claim) -> int:
         DatabaseUnreachableError: what was written is unknown to us and known to the fence: the next claim sees it.
     """
     try:
-        async with _renewed(box, claim):
-            draft = await make_draft(box, claim)
-        return await _write(box, claim, draft)
+        with box.leases.hold(claim):
+            drafted = await make_draft(box, claim)
+        return await _write(box, claim, drafted)
     except anyio.get_cancelled_exc_class():
         with anyio.move_on_after(GIVE_UP_SECONDS, shield=True):
             await _hand_back(box, claim)
@@ -63,58 +59,17 @@ async def fold(box: Toolbox, claim: Claim) -> int:
         raise FoldError from error
 
 
-@asynccontextmanager
-async def _renewed(box: Toolbox, claim: Claim) -> AsyncGenerator[None]:
-    """Keep the lease while the model works; a lost lease cancels the work and becomes a LostLeaseError.
-
-    Not while the memory is written: that is short, and fenced by the token, which a renewal would miss right after it.
-    """
-    lost = False
-    failure: Exception | None = None
-
-    async def renew() -> None:
-        nonlocal lost
-        while not lost:
-            await anyio.sleep(box.settings.lease_seconds / 3)
-            with contextlib.suppress(DatabaseUnreachableError):
-                lost = not await box.db.run(lambda session: chat_work.renew_lease(session, claim, box.lease))
-        group.cancel_scope.cancel()
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(renew)
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - raised again below, outside the group that would wrap it
-            failure = error
-        group.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
-    if lost:
-        raise LostLeaseError
-
-
-async def _write(box: Toolbox, claim: Claim, draft: Draft | None) -> int:
-    """Apply the draft to the memory as it is now: fence, gate again, memory, version and cursor in one transaction."""
-    if draft is None:  # due without turns: giving the lease back clears that
+async def _write(box: Toolbox, claim: Claim, drafted: Drafted | None) -> int:
+    """Apply a draft to the memory as it is now: fence, memory, version and cursor in one transaction."""
+    if drafted is None:  # due without turns: giving the lease back clears that
         await _hand_back(box, claim)
         raise LostLeaseError
+    draft = drafted.draft
 
-    async def write(session: Session) -> timedelta:
-        cursor = await chat_work.hold_lease(session, claim)
-        if cursor is None:
-            raise LostLeaseError
-        stored = await chat_metadata.read_memory(session, claim.key)
-        admitted = await admit_draft(box, session, claim, stored, draft)
-        version = stored.version + 1
-        after = StoredMemory(version, admitted.memory, degraded=stored.degraded or draft.degraded)
-        await chat_metadata.write_memory(session, claim.key, after, count_memory(admitted.memory))
-        span = (cursor.done_seq + 1, draft.upto_seq)
-        await memory_versions.keep_version(session, claim.key, version, span, admitted.change, admitted.memory, draft)
-        waited = await chat_work.finish_fold(session, claim, draft.upto_seq, degraded=draft.degraded)
-        await bell.ring(session, Ring(claim.key, grew=False))
-        return waited
+    async def again(session: Session, stored: StoredMemory) -> Next:
+        return await admit_draft(box, session, claim, stored, draft)
 
-    waited = await box.db.transact(write)
+    waited = await box.folds.write(Writing(claim, draft, drafted.next, again))
     box.pace.record(waited)
     box.bell.announce(Ring(claim.key, grew=False))
     log(Event.MEMORY_WRITTEN, bucket=claim.key.bucket, turns=draft.upto_seq - claim.cursor.done_seq)

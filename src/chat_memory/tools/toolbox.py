@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Self
 
 import anyio
 
@@ -9,7 +10,9 @@ from chat_memory.prompts.summarizer import Summarizer
 from chat_memory.settings import Settings
 from chat_memory.storage.bell import Bell
 from chat_memory.storage.database import Database
-from chat_memory.storage.ledger import Ledger
+from chat_memory.storage.folds import Folds
+from chat_memory.storage.ledger import Debounce, Ledger
+from chat_memory.tools.leases import Leases
 
 PACE_WEIGHT = 0.2
 """Share of the newest fold in the moving average: about the last ten folds count."""
@@ -38,10 +41,30 @@ class Toolbox:
     bell: Bell
     summarizer: Summarizer
     ledger: Ledger
+    folds: Folds
+    leases: Leases
     fallback: Summarizer | None = None
     pace: Pace = field(default_factory=Pace)
     calls: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(Settings().fold_limit))
     """How many calls may fold at once beside the worker."""
+
+    @classmethod
+    def on(
+        cls, db: Database, settings: Settings, bell: Bell, summarizer: Summarizer, fallback: Summarizer | None = None
+    ) -> Self:
+        """Put together what works on `db`."""
+        debounce = (timedelta(seconds=of) for of in (settings.debounce_seconds, settings.debounce_limit_seconds))
+        return cls(
+            settings,
+            db,
+            bell,
+            summarizer,
+            Ledger(db, Debounce(*debounce)),
+            Folds(db),
+            Leases(db, timedelta(seconds=settings.lease_seconds)),
+            fallback,
+            calls=anyio.CapacityLimiter(settings.fold_limit),
+        )
 
     @property
     def lease(self) -> timedelta:

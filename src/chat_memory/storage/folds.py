@@ -1,0 +1,259 @@
+"""What folds read and write, many chats of one bucket at a time: each step of many folds costs little more than one."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Self, TypeAlias
+from uuid import UUID
+
+from chat_memory.errors import ChatMemoryError, DatabaseUnreachableError, LostLeaseError
+from chat_memory.models import Change, Draft, Turn
+from chat_memory.storage import bell
+from chat_memory.storage.bell import Ring
+from chat_memory.storage.chat_metadata import FACTS, NO_MEMORY, StoredMemory, read_stored
+from chat_memory.storage.chat_work import Claim
+from chat_memory.storage.database import Database, Session
+from chat_memory.storage.grouping import Grouper, Item, Outcome, Work
+from chat_memory.storage.queries import load_queries
+from chat_memory.storage.turns import read_turn
+
+QUERIES = load_queries("folds")
+GROUP_FOLDS = 200
+"""Most chats of one statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a fold wants to read: of a claimed chat its memory, and so many bytes of pending turns."""
+
+    claim: Claim
+    limit_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Starting:
+    """What a fold starts from: the memory as it stands, and its oldest pending turns."""
+
+    stored: StoredMemory
+    pending: Sequence[Turn]
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What a draft makes of the memory at version `base`: the next one, its size, and what changed."""
+
+    base: int
+    after: StoredMemory
+    tokens: int
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """A fold on its way into the memory: its draft, what it makes, and how to make it anew of a newer memory."""
+
+    claim: Claim
+    draft: Draft
+    next: Next
+    again: Callable[[Session, StoredMemory], Awaitable[Next]]
+
+
+Written: TypeAlias = timedelta | ChatMemoryError
+"""How long the oldest turn of a fold had waited, or why nothing of it was written."""
+
+
+@dataclass(slots=True)
+class Folds:
+    """The steps of folds on one database. What is asked for in the same moment is done in one statement."""
+
+    db: Database
+    _reads: "dict[int, Grouper[Reading, Starting]]" = field(default_factory=dict[int, "Grouper[Reading, Starting]"])
+    _drafts: "dict[int, Grouper[tuple[Claim, Draft], bool]]" = field(
+        default_factory=dict[int, "Grouper[tuple[Claim, Draft], bool]"]
+    )
+    _writes: "dict[int, Grouper[Writing, Written]]" = field(default_factory=dict[int, "Grouper[Writing, Written]"])
+
+    async def read(self, reading: Reading) -> Starting:
+        """Read what a fold starts from."""
+        return await _group(self._reads, reading.claim.key.bucket, self._read_group).submit(reading)
+
+    async def store_draft(self, claim: Claim, draft: Draft) -> bool:
+        """Keep a summarizer's answer until it is written; False when the lease was lost."""
+        return await _group(self._drafts, claim.key.bucket, self._store_group).submit((claim, draft))
+
+    async def write(self, writing: Writing) -> timedelta:
+        """Write memory, version and cursor in one transaction; how long the oldest of its turns had waited.
+
+        Raises:
+            LostLeaseError: somebody else has the chat; nothing was written.
+            RejectedDeltaError: the memory is newer now, and nothing of the draft can be admitted to it.
+            DatabaseUnreachableError: the outcome is unknown; the fence knows it.
+        """
+        written = await _group(self._writes, writing.claim.key.bucket, self._write_group).submit(writing)
+        if isinstance(written, ChatMemoryError):
+            raise written
+        return written
+
+    async def _read_group(self, readings: Sequence[Reading]) -> Sequence[Starting]:
+        return await self.db.run(lambda session: read_starting(session, readings))
+
+    async def _store_group(self, drafts: Sequence[tuple[Claim, Draft]]) -> Sequence[bool]:
+        return await self.db.run(lambda session: store_drafts(session, drafts))
+
+    async def _write_group(self, writings: Sequence[Writing]) -> Sequence[Written]:
+        """Write a group in one transaction; when PostgreSQL refuses it, each alone: only the culprit is refused."""
+        try:
+            return await self.db.transact(lambda session: write_folds(session, writings))
+        except DatabaseUnreachableError:
+            raise
+        except ChatMemoryError as error:
+            if len(writings) == 1:
+                return [error]
+            return [outcome for writing in writings for outcome in await self._write_group([writing])]
+
+
+def _group(groups: dict[int, Grouper[Item, Outcome]], bucket: int, work: Work[Item, Outcome]) -> Grouper[Item, Outcome]:
+    """Find the group of a bucket: no statement of a fold spans two."""
+    if bucket not in groups:
+        groups[bucket] = Grouper(work, GROUP_FOLDS)
+    return groups[bucket]
+
+
+async def read_starting(session: Session, readings: Sequence[Reading]) -> list[Starting]:
+    """Read what folds of one bucket start from."""
+    bucket = readings[0].claim.key.bucket
+    chats = [reading.claim.key.chat for reading in readings]
+    done = [reading.claim.cursor.done_seq for reading in readings]
+    limit = min(reading.limit_bytes for reading in readings)
+    memories = await read_memories(session, bucket, chats)
+    pending: dict[bytes, list[Turn]] = {}
+    for row in await session.fetch(QUERIES["read_pending"], bucket, chats, done, limit):
+        pending.setdefault(row["chat"], []).append(read_turn(row))
+    return [Starting(memories.get(chat, NO_MEMORY), pending.get(chat, [])) for chat in chats]
+
+
+async def read_memories(session: Session, bucket: int, chats: Sequence[bytes]) -> dict[bytes, StoredMemory]:
+    """Read the memories of chats of one bucket; a chat without one is missing."""
+    rows = await session.fetch(QUERIES["read_memories"], bucket, chats)
+    return {row["chat"]: read_stored(row) for row in rows}
+
+
+async def store_drafts(session: Session, drafts: Sequence[tuple[Claim, Draft]]) -> list[bool]:
+    """Keep answers until they are written; False for each whose lease was lost."""
+    ordered = sorted(drafts, key=lambda item: item[0].key)
+    texts, ends = [draft.model_dump_json() for _, draft in ordered], [draft.upto_seq for _, draft in ordered]
+    rows = await session.fetch(QUERIES["store_drafts"], *_leases([claim for claim, _ in ordered]), texts, ends)
+    held = {(row["chat"], row["lease_token"]) for row in rows}
+    return [(claim.key.chat, claim.token) in held for claim, _ in drafts]
+
+
+async def write_folds(session: Session, writings: Sequence[Writing]) -> list[Written]:
+    """Write folds of one bucket under their locks: those whose lease still stands, and whose draft can be admitted."""
+    outcomes: dict[tuple[bytes, UUID], Written] = {}
+    ready: list[Writing] = []
+    ordered = sorted(writings, key=lambda item: item.claim.key)
+    versions = await hold_leases(session, [writing.claim for writing in ordered])
+    for writing in ordered:
+        version = versions.get(name_lease(writing.claim))
+        if version is None:
+            continue  # lost: somebody else writes this chat
+        try:
+            ready.append(writing if version == writing.next.base else await _make_again(session, writing))
+        except ChatMemoryError as error:
+            outcomes[name_lease(writing.claim)] = error
+    if ready:
+        await write_memories(session, ready)
+        await keep_versions(session, ready)
+        outcomes |= await finish_folds(session, [Finish.of(writing) for writing in ready])
+        await bell.ring(session, *(Ring(writing.claim.key, grew=False) for writing in ready))
+    return [outcomes.get(name_lease(writing.claim), LostLeaseError()) for writing in writings]
+
+
+async def hold_leases(session: Session, claims: Sequence[Claim]) -> dict[tuple[bytes, UUID], int]:
+    """Lock the chats of claims, sorted by key, that still stand: the fence. Of each the version its memory has now."""
+    rows = await session.fetch(QUERIES["hold_leases"], *_leases(claims))
+    return {(row["chat"], row["token"]): row["version"] or 0 for row in rows}
+
+
+async def _make_again(session: Session, writing: Writing) -> Writing:
+    """The memory is another than the draft was checked against: check it against this one."""
+    memories = await read_memories(session, writing.claim.key.bucket, [writing.claim.key.chat])
+    stored = memories.get(writing.claim.key.chat, NO_MEMORY)
+    return replace(writing, next=await writing.again(session, stored))
+
+
+async def write_memories(session: Session, writings: Sequence[Writing]) -> None:
+    """Put the next memories in the place of the last."""
+    after = [writing.next.after for writing in writings]
+    await session.execute(
+        QUERIES["write_memories"],
+        *_chats([writing.claim for writing in writings]),
+        [FACTS.dump_json(stored.memory.user_confirmed).decode() for stored in after],
+        [FACTS.dump_json(stored.memory.llm_inferred).decode() for stored in after],
+        [stored.memory.general_summary for stored in after],
+        [writing.next.tokens for writing in writings],
+        [stored.version for stored in after],
+        [stored.degraded for stored in after],
+        session.drift,
+    )
+
+
+async def keep_versions(session: Session, writings: Sequence[Writing]) -> None:
+    """Keep each version beside the memory it became."""
+    drafts = [writing.draft for writing in writings]
+    await session.execute(
+        QUERIES["keep_versions"],
+        *_chats([writing.claim for writing in writings]),
+        [writing.next.after.version for writing in writings],
+        [writing.claim.cursor.done_seq + 1 for writing in writings],
+        [draft.upto_seq for draft in drafts],
+        [writing.next.change.model_dump_json() for writing in writings],
+        [writing.next.after.memory.model_dump_json() for writing in writings],
+        [draft.summarizer for draft in drafts],
+        [draft.model for draft in drafts],
+        [draft.usage.tokens_in for draft in drafts],
+        [draft.usage.tokens_out for draft in drafts],
+        [draft.usage.tokens_cached for draft in drafts],
+        [draft.usage.cost_usd for draft in drafts],
+        [draft.degraded for draft in drafts],
+        session.drift,
+    )
+
+
+async def finish_folds(session: Session, finishes: "Sequence[Finish]") -> dict[tuple[bytes, UUID], timedelta]:
+    """Move the cursors, give the leases up, and tell of each lease how long its oldest turn had waited."""
+    rows = await session.fetch(
+        QUERIES["finish_folds"],
+        *_leases([finish.claim for finish in finishes]),
+        [finish.covers_seq for finish in finishes],
+        [finish.degraded for finish in finishes],
+        session.drift,
+    )
+    return {(row["chat"], row["token"]): row["waited"] or timedelta() for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Where a fold leaves its chat's cursor."""
+
+    claim: Claim
+    covers_seq: int
+    degraded: bool = False
+
+    @classmethod
+    def of(cls, writing: Writing) -> Self:
+        """Finish what is written."""
+        return cls(writing.claim, writing.draft.upto_seq, writing.draft.degraded)
+
+
+def name_lease(claim: Claim) -> tuple[bytes, UUID]:
+    """Name a lease: a chat may be in the hands of two for a moment, one of them too late."""
+    return claim.key.chat, claim.token
+
+
+def _chats(claims: Sequence[Claim]) -> tuple[int, list[bytes]]:
+    return claims[0].key.bucket, [claim.key.chat for claim in claims]
+
+
+def _leases(claims: Sequence[Claim]) -> tuple[int, list[bytes], list[UUID]]:
+    return *_chats(claims), [claim.token for claim in claims]

@@ -1,0 +1,121 @@
+-- name: read_memories
+-- What folds start from: the memories of several chats of one bucket; a chat without one is missing.
+select chat, version, user_confirmed, llm_inferred, general_summary, degraded
+from chat_memory.chat_metadata
+where bucket = $1 and chat = any($2::bytea[]);
+
+-- name: read_pending
+-- What folds read: of each chat its oldest pending turns, within a budget of bytes, at least one.
+select given.chat, pending.seq, pending.role, pending.attested, pending.content, pending.created_at
+from unnest($2::bytea[], $3::integer[]) as given (chat, done_seq)
+cross join lateral (
+    select seq, role, attested, content, created_at
+    from (
+        select seq, role, attested, content, created_at,
+            sum(octet_length(content)) over (order by seq) as bytes, row_number() over (order by seq) as place
+        from (
+            select seq, role, attested, content, created_at
+            from chat_memory.turns
+            where turns.bucket = $1 and turns.chat = given.chat and turns.seq > given.done_seq
+            order by seq
+            limit 1000
+        ) as oldest
+    ) as measured
+    where bytes <= $4 or place = 1
+) as pending
+order by given.chat, pending.seq;
+
+-- name: store_drafts
+-- Answers are kept before they are written: a crash from here on never pays a model again. In key order, like everything
+-- that locks several chats; whose token is not ours any more does not come back.
+with held as materialized (
+    select given.chat, given.token, given.draft, given.upto_seq
+    from unnest($2::bytea[], $3::uuid[], $4::jsonb[], $5::integer[]) with ordinality
+        as given (chat, token, draft, upto_seq, place)
+    cross join lateral (
+        select work.chat
+        from chat_memory.chat_work as work
+        where work.bucket = $1 and work.chat = given.chat and work.lease_token = given.token
+        for update
+    ) as locked
+)
+update chat_memory.chat_work as work
+set draft = held.draft, draft_seq = held.upto_seq
+from held
+where work.bucket = $1 and work.chat = held.chat and work.lease_token = held.token
+returning work.chat, work.lease_token;
+
+-- name: hold_leases
+-- The fence: the first statement of every write of folds. A chat whose token is not ours any more does not come back, and
+-- nothing of it is written. Its memory's version tells whether the draft was checked against this very memory.
+select given.chat, given.token,
+    (select version from chat_memory.chat_metadata where bucket = $1 and chat = given.chat) as version
+from unnest($2::bytea[], $3::uuid[]) as given (chat, token)
+cross join lateral (
+    select work.chat
+    from chat_memory.chat_work as work
+    where work.bucket = $1 and work.chat = given.chat and work.lease_token = given.token
+    for update
+) as held;
+
+-- name: write_memories
+-- The next memories take the place of the last; only the holder of the chats' locks comes here.
+insert into chat_memory.chat_metadata as memory (
+    bucket, chat, user_confirmed, llm_inferred, general_summary, token_count, version, degraded, created_at, updated_at
+)
+select $1, given.chat, given.confirmed, given.inferred, given.summary, given.tokens, given.version, given.degraded,
+    clock.at, clock.at
+from unnest($2::bytea[], $3::jsonb[], $4::jsonb[], $5::text[], $6::integer[], $7::integer[], $8::boolean[])
+    as given (chat, confirmed, inferred, summary, tokens, version, degraded)
+cross join (select now() + $9::interval as at) as clock
+on conflict (bucket, chat) do update
+set user_confirmed = excluded.user_confirmed,
+    llm_inferred = excluded.llm_inferred,
+    general_summary = excluded.general_summary,
+    token_count = excluded.token_count,
+    version = excluded.version,
+    degraded = excluded.degraded,
+    updated_at = excluded.updated_at;
+
+-- name: keep_versions
+-- Every version is kept with what it changed: nothing leaves a memory without a trace.
+insert into chat_memory.memory_versions (
+    bucket, chat, version, from_seq, covers_seq, replaces_version, delta, memory,
+    summarizer, model, tokens_in, tokens_out, tokens_cached, cost_usd, degraded, created_at
+)
+select $1, given.chat, given.version, given.from_seq, given.covers_seq, null, given.delta, given.memory,
+    given.summarizer, given.model, given.tokens_in, given.tokens_out, given.tokens_cached, given.cost_usd,
+    given.degraded, now() + $15::interval
+from unnest($2::bytea[], $3::integer[], $4::integer[], $5::integer[], $6::jsonb[], $7::jsonb[], $8::text[], $9::text[],
+    $10::integer[], $11::integer[], $12::integer[], $13::float8[], $14::boolean[])
+    as given (chat, version, from_seq, covers_seq, delta, memory, summarizer, model, tokens_in, tokens_out,
+        tokens_cached, cost_usd, degraded);
+
+-- name: finish_folds
+-- The cursors move with the memories, in one transaction. More arrived meanwhile: due again at once. A degraded fold notes
+-- where its turns begin: from there on the model has yet to look.
+with finished as materialized (
+    select given.chat, given.token, given.covers_seq, given.degraded, now() + $6::interval as at, work.pending_since,
+        next.created_at as next_turn_at
+    from unnest($2::bytea[], $3::uuid[], $4::integer[], $5::boolean[]) as given (chat, token, covers_seq, degraded)
+    cross join lateral (
+        select pending_since, head_seq
+        from chat_memory.chat_work
+        where bucket = $1 and chat_work.chat = given.chat and lease_token = given.token
+    ) as work
+    left join lateral (
+        select created_at
+        from chat_memory.turns
+        where turns.bucket = $1 and turns.chat = given.chat and turns.seq = given.covers_seq + 1
+    ) as next on work.head_seq > given.covers_seq
+)
+update chat_memory.chat_work as work
+set done_seq = finished.covers_seq,
+    due_at = case when work.head_seq > finished.covers_seq then finished.at end,
+    pending_since = finished.next_turn_at,
+    refold_from = coalesce(work.refold_from, case when finished.degraded then work.done_seq + 1 end),
+    lease_token = null, draft = null, draft_seq = null,
+    attempts = 0, lease_expiries = 0, last_error = null, failed_at = null
+from finished
+where work.bucket = $1 and work.chat = finished.chat and work.lease_token = finished.token
+returning finished.chat, finished.token, finished.at - finished.pending_since as waited;
