@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 
 from chat_memory.errors import RejectedDeltaError
 from chat_memory.prompts.tokens import count_tokens, fit_words
-from chat_memory.prompts.words import content_words, words
+from chat_memory.prompts.words import content_words, iterate_words, surface, words
 
 _EMPTY = frozenset({"", "none", "n a", "na", "null", "nil", "empty", "no summary", "nothing", "tbd", "undefined"})
+LONGEST_PLACEHOLDER = max(len(placeholder.split()) for placeholder in _EMPTY)
+"""Words of the longest of them: a summary of more is none."""
 _REFUSAL = re.compile(
     r"(?:i'?m|i am) (?:sorry|unable|not able)|i (?:cannot|can'?t|won'?t)|as an ai\b|sorry,? (?:but )?i\b"
     r"|unable to (?:summari[sz]e|comply)",
@@ -36,7 +39,8 @@ def check_summary(old: str, new: str, elsewhere: Sequence[str], room: int) -> No
     Raises:
         RejectedDeltaError: names what is wrong.
     """
-    if " ".join(words(new)) in _EMPTY or _REFUSAL.match(new.strip()):
+    opening = islice(iterate_words(surface(new)), LONGEST_PLACEHOLDER + 1)
+    if " ".join(word.text for word in opening) in _EMPTY or _REFUSAL.match(new.strip()):
         raise RejectedDeltaError(reason="the summary is a placeholder or a refusal")
     before, size = marks(old), count_tokens(old)
     if len(before) < FEW_MARKS or size > room or count_tokens(new) >= SHRUNK * size:
@@ -48,13 +52,13 @@ def check_summary(old: str, new: str, elsewhere: Sequence[str], room: int) -> No
         )
 
 
-def check_echoes(summary: str, echoes: Iterable[str], said: Collection[str]) -> None:
+def check_echoes(summary: str, echoes: Sequence[str], said: Collection[str]) -> None:
     """Fail a fold whose summary repeats an example of the prompt that nobody in the chat said.
 
     Raises:
         RejectedDeltaError: names the echo.
     """
-    heard = _joined(summary)
+    heard = _joined(summary) if echoes else ""
     for echo in echoes:
         example = _joined(echo)
         if example.strip() and example in heard and not any(example in _joined(text) for text in said):
@@ -81,11 +85,9 @@ def fit_lines(summary: str, room: int) -> tuple[str, list[str]]:
 def name_left(old: str, remains: Sequence[str], trimmed: Sequence[str] = ()) -> tuple[str, ...]:
     """Name what left a summary: whole lines of which little remains, and the names and numbers of reworded ones."""
     lines = {line for text in remains for line in text.splitlines()}
-    vocabulary = _vocabulary(remains)
-    left: list[str] = []
-    for line in old.splitlines():
-        if line not in lines:
-            left.extend(_left_of(line, vocabulary))
+    gone = [line for line in old.splitlines() if line not in lines]
+    vocabulary = _vocabulary(remains) if gone else ()
+    left = [item for line in gone for item in _left_of(line, vocabulary)]
     named = dict.fromkeys(item[:LEFT_CHARS] for item in [*left, *trimmed] if item.strip())
     items = list(named)
     more = len(items) - LEFT_ITEMS

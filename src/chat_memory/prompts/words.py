@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import NamedTuple
 
 _MARKS = "".join(chr(point) for point in range(0x300, 0x3100) if unicodedata.category(chr(point))[0] == "M")
@@ -74,16 +75,19 @@ def original(text: str) -> str:
 
 def split_words(text: str) -> list[Word]:
     """Split surface text into words, with `'s` apart and thousands written without commas."""
-    found: list[Word] = []
+    return list(iterate_words(text))
+
+
+def iterate_words(text: str) -> Iterator[Word]:
+    """Split surface text word by word, for whoever needs only the first of them."""
     for match in _WORD.finditer(text):
         start, end = match.span()
         word = _fold(match.group())
         if word.endswith("'s") and len(word) > len("'s"):
-            found.append(Word(word[:-2], start, end - 2))
-            found.append(Word("'s", end - 2, end))
+            yield Word(word[:-2], start, end - 2)
+            yield Word("'s", end - 2, end)
         else:
-            found.append(Word(word.replace(",", "") if _THOUSANDS.match(word) else word, start, end))
-    return found
+            yield Word(word.replace(",", "") if _THOUSANDS.match(word) else word, start, end)
 
 
 def _fold(word: str) -> str:
