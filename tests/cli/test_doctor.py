@@ -17,7 +17,7 @@ from tests.messages_server import messages_server
 from tests.summarizers import Broken
 
 SECRET = "hunter2"  # noqa: S105 - stands for a password
-NAMES = ["Python", "Database", "Durability", "Migrations", "Summarizer", "Work", "Probe"]
+NAMES = ["Python", "Database", "Durability", "Migrations", "Bell", "Summarizer", "Work", "Probe"]
 
 
 def marks_and_names(stdout: str) -> list[list[str]]:
@@ -40,7 +40,7 @@ def test_a_dead_database_is_red_with_a_remedy_and_the_rest_is_not_checked(alone:
     assert marks_and_names(done.stdout) == [["✓", "Python"], ["✗", "Database"], *(["-", name] for name in NAMES[2:])]
     assert "No PostgreSQL answers at 127.0.0.1:1/chats" in done.stdout
     assert "Check CHAT_MEMORY_DATABASE_URL, or unset it" in done.stdout
-    assert done.stdout.count("not checked") == 5
+    assert done.stdout.count("not checked") == 6
     assert done.stderr == ""
     assert done.returncode == 1
 
@@ -57,7 +57,7 @@ async def test_the_probe_leaves_nothing_behind(on_database: Program, db: Databas
     """Fails without forget in checkup.forgotten."""
     done = on_database.run("doctor")
     assert "✓ Probe" in done.stdout
-    assert done.stdout.count(" ms") == 4
+    assert done.stdout.count(" ms") == 5
     assert await count_chats(db) == 0
 
 

@@ -19,13 +19,13 @@ PATIENCE = 20.0
 
 
 @pytest.fixture
-async def heard(database_url: str) -> AsyncIterator["Ears"]:
+async def heard(listen_url: str, db: Database) -> AsyncIterator["Ears"]:
     """A bell as another process has it: on a connection of its own."""
     other = Bell()
     ears = Ears()
     other.subscribe(ears.hear)
     async with anyio.create_task_group() as group:
-        group.start_soon(other.listen, database_url)
+        group.start_soon(other.listen, listen_url, db)
         yield ears
         group.cancel_scope.cancel()
 
@@ -78,9 +78,9 @@ async def test_what_was_not_committed_does_not_ring(db: Database, heard: Ears) -
     assert await heard.wait() == [Ring(key_of("a"), grew=True)]
 
 
-async def test_the_bell_is_heard_again_after_its_connection_broke(db: Database, heard: Ears, database_url: str) -> None:
+async def test_the_bell_is_heard_again_after_its_connection_broke(db: Database, heard: Ears, listen_url: str) -> None:
     await ring_until_heard(db, heard)
-    await run_on(database_url, KILL_LISTENER)
+    await run_on(listen_url, KILL_LISTENER)
     await ring_until_heard(db, heard)
 
 
