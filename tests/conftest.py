@@ -95,6 +95,13 @@ def listen_url(server_url: str, database_url: str) -> str:
 
 
 @pytest.fixture
+def behind_pooler(database_url: str, listen_url: str) -> None:
+    """For tests of a pooler: scripts/test-pgbouncer runs them."""
+    if database_url == listen_url:
+        pytest.skip("no pooler before this PostgreSQL")
+
+
+@pytest.fixture
 async def db(database_url: str) -> AsyncIterator[Database]:
     """The storage room on this test's database."""
     async with open_database(database_url, pool_size=8) as opened:

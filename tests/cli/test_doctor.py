@@ -76,7 +76,21 @@ async def test_failed_chats_are_red_and_the_probe_is_still_made(on_database: Pro
     async with db.session() as session:
         assert await chat_work.record_failure(session, claim, "no", timedelta(), max_attempts=1)
     done = on_database.run("doctor")
-    assert "✗ Work        0 chats due, 0 leased, 1 failed. Failed chats wait for help" in done.stdout
+    assert (
+        "✗ Work        0 chats due, 0 leased, 1 failed. Failed chats wait for help: `chat-memory failed list`"
+        in done.stdout
+    )
+    assert "✓ Probe" in done.stdout
+    assert done.returncode == 1
+
+
+async def test_a_bell_that_is_not_heard_is_red_and_the_rest_is_still_checked(
+    on_database: Program, server_url: str
+) -> None:
+    """Fails without the `except` in checkup.examine_bell."""
+    done = on_database.run("doctor", CHAT_MEMORY_LISTEN_URL=server_url)
+    assert "✗ Bell        No change announced through" in done.stdout
+    assert "Set CHAT_MEMORY_LISTEN_URL to the same database without a pooler between" in done.stdout
     assert "✓ Probe" in done.stdout
     assert done.returncode == 1
 

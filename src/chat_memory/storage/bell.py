@@ -85,11 +85,11 @@ class Bell:
         finally:
             unsubscribe()
 
-    async def listen(self, url: str, db: Database) -> None:
+    async def listen(self, url: str, db: Database, *, silent_seconds: float = SILENT_SECONDS) -> None:
         """Keep one connection to `url` listening for what is written to `db`, for ever.
 
         A pooler swallows notifications without a word, so each connection first hears itself, or is given up with one
-        warning; the polls behind the bell go on meanwhile.
+        warning and tried again after `silent_seconds`; the polls behind the bell go on meanwhile.
         """
         warned = False
         while True:
@@ -98,7 +98,7 @@ class Bell:
                 await self._listen_once(url, db)
             except SilentBellError as error:
                 log(Event.BELL_SILENT, level=logging.DEBUG if warned else logging.WARNING, reason=str(error))
-                warned, pause = True, SILENT_SECONDS
+                warned, pause = True, silent_seconds
             except DatabaseError as error:
                 log(Event.BELL_LOST, level=logging.WARNING, reason=str(error))
             await anyio.sleep(pause)

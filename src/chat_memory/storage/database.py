@@ -131,7 +131,8 @@ class Database:
             try:
                 yield Session(connection, self.clock)
             finally:
-                with anyio.CancelScope(shield=True):
+                # A connection that breaks only now is dropped by the pool: what ran on it stands.
+                with anyio.CancelScope(shield=True), suppress(*GONE):
                     await self.pool.release(connection, timeout=CONNECT_SECONDS)
 
     async def run(self, work: Callable[[Session], Awaitable[Result]]) -> Result:
