@@ -5,11 +5,8 @@ import pytest
 
 from chat_memory.errors import LostStatementError, SilentBellError
 from chat_memory.storage.bell import Bell
-from chat_memory.storage.database import Database, Session, open_database
+from chat_memory.storage.database import Database, open_database, transaction
 from tests.chats import append
-
-PATIENCE = 20.0
-"""Seconds until statements on six shared connections must have met one another's: they do at once."""
 
 
 async def test_a_postgresql_itself_is_no_pooler(listen_url: str) -> None:
@@ -31,17 +28,16 @@ async def test_a_pooler_is_noticed_and_nothing_is_kept_prepared(db: Database) ->
 async def test_statements_kept_prepared_behind_an_older_pooler_name_their_setting(database_url: str) -> None:
     """Without LOST_STATEMENT in translated the reader would learn that a statement "does not exist"."""
 
-    async def ask(session: Session) -> None:
-        await session.connection.fetchval("select $1::integer", 1)
-
-    async def ask_for_ever() -> None:
-        with anyio.fail_after(PATIENCE):
+    async def ask_on_both() -> None:
+        async with wrong.session() as one, wrong.session() as other:
             while True:
-                await wrong.run(ask)
+                await one.connection.fetchval("select $1::integer", 1)
+                async with transaction(other):  # takes the server connection the other has just used
+                    await one.connection.fetchval("select $1::integer", 1)
 
-    async with open_database(database_url, pool_size=8, prepared="on") as wrong:
+    async with open_database(database_url, pool_size=2, prepared="on") as wrong:
         with pytest.raises(LostStatementError, match="set CHAT_MEMORY_PREPARED_STATEMENTS=off"):
-            await ask_for_ever()
+            await ask_on_both()
 
 
 @pytest.mark.usefixtures("behind_pooler")
