@@ -102,6 +102,14 @@ async def test_a_session_outlives_the_end_of_its_connections(db: Database, datab
     assert appended.span.first_seq == 2
 
 
+async def test_a_connection_that_breaks_when_it_is_given_back_costs_nothing(db: Database, listen_url: str) -> None:
+    """Without suppress around pool.release the caller of a statement that succeeded would be told it may not have."""
+    async with db.session() as session:
+        assert await session.connection.fetchval("select 1") == 1
+        await run_on(listen_url, KILL_ALL)
+    assert (await append(db, "a", "one")).span.first_seq == 1
+
+
 async def test_a_server_that_could_lose_commits_is_refused(db: Database, listen_url: str) -> None:
     """Without refuse_unfit_server a receipt would promise what the disk does not."""
     name = listen_url.rpartition("/")[2].partition("?")[0]
