@@ -60,10 +60,10 @@ async def template(server_url: str) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
-    """A database of this test's own, migrated."""
+    """A database of this test's own, migrated; behind the pooler where the tests are given one."""
     name = f"chat_memory_test_{os.getpid()}_{next(NUMBERS)}"
     await run_on(server_url, f"create database {name} template {template}")
-    yield with_database(server_url, name)
+    yield with_database(os.environ.get("CHAT_MEMORY_TEST_POOLER_URL", "") or server_url, name)
     await drop(server_url, name)
 
 
@@ -86,6 +86,19 @@ async def run_on(url: str, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+@pytest.fixture
+def listen_url(server_url: str, database_url: str) -> str:
+    """The same database without a pooler between, where notifications arrive."""
+    return with_database(server_url, urlsplit(database_url).path[1:])
+
+
+@pytest.fixture
+def behind_pooler(database_url: str, listen_url: str) -> None:
+    """For tests of a pooler: scripts/test-pgbouncer runs them."""
+    if database_url == listen_url:
+        pytest.skip("no pooler before this PostgreSQL")
 
 
 @pytest.fixture
@@ -120,10 +133,11 @@ def bob() -> Caller:
 
 
 @pytest.fixture
-def environment(database_url: str) -> dict[str, str]:
+def environment(database_url: str, listen_url: str) -> dict[str, str]:
     """What a server process of this test is told: this test's database, and our own source."""
     return {
         "CHAT_MEMORY_DATABASE_URL": database_url,
+        "CHAT_MEMORY_LISTEN_URL": listen_url,
         "CHAT_MEMORY_OWNER": "alice",
         "CHAT_MEMORY_LOG_LEVEL": "warning",
         "PATH": os.environ["PATH"],

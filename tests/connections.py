@@ -20,21 +20,22 @@ class Proxy:
 
     url: str
     after_commit: bool
-    sign: bytes
     armed: bool = False
     cuts: int = 0
+    mark: bytes = COMMIT
 
 
 @asynccontextmanager
-async def cutting_proxy(url: str, *, after_commit: bool, sign: bytes = COMMIT) -> AsyncGenerator[Proxy]:
-    """Stand between a client and PostgreSQL; once armed, cut the connection of the next commit, or other `sign`.
+async def cutting_proxy(url: str, *, after_commit: bool) -> AsyncGenerator[Proxy]:
+    """Stand between a client and PostgreSQL; once armed, cut the connection of the next commit.
 
-    With `after_commit` the server has done it and its answer is lost, else the commit never arrives.
+    `mark` says where, when not at a commit. With `after_commit` the server has done it and its answer is lost, else the
+    commit never arrives.
     """
     parts = urlsplit(url)
     folder = Path(tempfile.mkdtemp(prefix="chat-memory-proxy-"))
     credentials = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
-    proxy = Proxy(f"{parts.scheme}://{credentials}{parts.path}?host={quote(str(folder), safe='')}", after_commit, sign)
+    proxy = Proxy(f"{parts.scheme}://{credentials}{parts.path}?host={quote(str(folder), safe='')}", after_commit)
 
     async def serve(client: ByteStream) -> None:
         async with client, await connect(url) as server:
@@ -59,7 +60,7 @@ async def pass_until_cut(proxy: Proxy, client: ByteStream, server: ByteStream) -
     async with anyio.create_task_group() as group:
         group.start_soon(pass_answers, client, server, group.cancel_scope)
         async for data in client:
-            if proxy.armed and proxy.sign in data:
+            if proxy.armed and proxy.mark in data:
                 proxy.armed, proxy.cuts, commit = False, proxy.cuts + 1, data
                 break
             await server.send(data)

@@ -57,11 +57,13 @@ async def test_the_poll_finds_what_no_bell_announced(box: Toolbox, db: Database)
         group.cancel_scope.cancel()
 
 
-async def test_the_bell_of_another_process_wakes_a_worker(box: Toolbox, db: Database, database_url: str) -> None:
+async def test_the_bell_of_another_process_wakes_a_worker(
+    box: Toolbox, db: Database, database_url: str, listen_url: str
+) -> None:
     """LISTEN carries a writer's commit here; with an hour's poll nothing else could."""
     patient = replace(box, settings=Settings(poll_seconds=3600))
     async with anyio.create_task_group() as group:
-        group.start_soon(patient.bell.listen, database_url)
+        group.start_soon(patient.bell.listen, listen_url, db)
         group.start_soon(Worker(patient).run)
         async with open_database(database_url, pool_size=1) as writer:
             with anyio.fail_after(PATIENCE):

@@ -9,6 +9,7 @@ ChatMemoryError
 │   ├── UnknownArgumentError
 │   ├── WrongArgumentError
 │   ├── AmbiguousTextError
+│   ├── UnnamedChatsError
 │   └── TooManyWatchesError
 ├── IdempotencyConflictError         one key, two different bodies
 ├── UnknownChatError
@@ -25,7 +26,10 @@ ChatMemoryError
 │   ├── OldServerError
 │   ├── ChatBusyError
 │   ├── LedgerBusyError
-│   └── RefusedStatementError
+│   ├── RefusedStatementError
+│   ├── LostStatementError
+│   ├── UnreachableBellError
+│   └── SilentBellError
 ├── EmbeddedServerError              our own PostgreSQL could not be started
 │   ├── NoBinariesError
 │   ├── NoAccountError
@@ -113,6 +117,10 @@ class AmbiguousTextError(InvalidInputError):
     """Send either messages or snippet: {seen}."""
 
 
+class UnnamedChatsError(InvalidInputError):
+    """{problem}: name chats as `chat-memory failed list` prints them, or queue_ids of receipts, or say --all. Nothing was changed."""
+
+
 class TooManyWatchesError(InvalidInputError):
     """One subscriber watches at most {limit} chats: stop watching some of them first."""
 
@@ -179,6 +187,18 @@ class LedgerBusyError(DatabaseError):
 
 class RefusedStatementError(DatabaseError):
     """PostgreSQL refused a statement: {reason}. Nothing of its transaction was written."""
+
+
+class LostStatementError(DatabaseError):
+    """A pooler in front of PostgreSQL lost a prepared statement ({reason}): set CHAT_MEMORY_PREPARED_STATEMENTS=off. Nothing of its transaction was written."""
+
+
+class UnreachableBellError(DatabaseError):
+    """No PostgreSQL answers at {where}, where changes are listened for: {reason}. Check CHAT_MEMORY_LISTEN_URL. Until then changes are found by polling."""
+
+
+class SilentBellError(DatabaseError):
+    """No change announced through {where} was heard at {listening} within {seconds:.0f} s. Set CHAT_MEMORY_LISTEN_URL to the same database without a pooler between. Until then changes are found by polling."""
 
 
 class EmbeddedServerError(ChatMemoryError):
@@ -327,7 +347,7 @@ class CheckupError(ChatMemoryError):
 
 
 class FailedChatsError(CheckupError):
-    """{counts}. Failed chats wait for help: view chat_memory.chat_context_queue has their error_message, summarize tries one again."""
+    """{counts}. Failed chats wait for help: `chat-memory failed list` says why, `chat-memory failed redrive` tries them again."""
 
 
 class ProbeFailedError(CheckupError):

@@ -42,6 +42,14 @@ class Settings(BaseModel):
         default="",
         description="DSN of a PostgreSQL 15 or newer, postgresql://user:password@host:port/name. Empty: embedded.",
     )
+    listen_url: str = Field(
+        default="",
+        description="DSN of the same database to LISTEN at, when database_url is a pooler's. Empty: database_url.",
+    )
+    prepared_statements: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Keep statements prepared. auto: unless a pooler answers; on: also behind PgBouncer 1.21 or newer.",
+    )
     data_dir: Path | None = Field(
         default=None,
         description="Folder of the embedded PostgreSQL. Unset: the user's data folder, as root /var/lib/chat-memory.",

@@ -37,6 +37,7 @@ class Event(StrEnum):
     TASK_OPENED = "task_opened"
     BELL_CONNECTED = "bell_connected"
     BELL_LOST = "bell_lost"
+    BELL_SILENT = "bell_silent"
     WORKER_STARTED = "worker_started"
     WORKER_STOPPED = "worker_stopped"
     WORKER_FAILED = "worker_failed"

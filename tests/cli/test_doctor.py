@@ -18,7 +18,7 @@ from tests.messages_server import messages_server
 from tests.summarizers import Broken
 
 SECRET = "hunter2"  # noqa: S105 - stands for a password
-NAMES = ["Python", "Database", "Durability", "Migrations", "Summarizer", "Work", "Probe"]
+NAMES = ["Python", "Database", "Durability", "Migrations", "Bell", "Summarizer", "Work", "Probe"]
 
 
 def marks_and_names(stdout: str) -> list[list[str]]:
@@ -41,7 +41,7 @@ def test_a_dead_database_is_red_with_a_remedy_and_the_rest_is_not_checked(alone:
     assert marks_and_names(done.stdout) == [["✓", "Python"], ["✗", "Database"], *(["-", name] for name in NAMES[2:])]
     assert "No PostgreSQL answers at 127.0.0.1:1/chats" in done.stdout
     assert "Check CHAT_MEMORY_DATABASE_URL, or unset it" in done.stdout
-    assert done.stdout.count("not checked") == 5
+    assert done.stdout.count("not checked") == 6
     assert done.stderr == ""
     assert done.returncode == 1
 
@@ -58,7 +58,7 @@ async def test_the_probe_leaves_nothing_behind(on_database: Program, db: Databas
     """Fails without forget in checkup.forgotten."""
     done = on_database.run("doctor")
     assert "✓ Probe" in done.stdout
-    assert done.stdout.count(" ms") == 4
+    assert done.stdout.count(" ms") == 5
     assert await count_chats(db) == 0
 
 
@@ -77,7 +77,21 @@ async def test_failed_chats_are_red_and_the_probe_is_still_made(on_database: Pro
     async with db.session() as session:
         assert await chat_work.record_failure(session, claim, "no", timedelta(), max_attempts=1)
     done = on_database.run("doctor")
-    assert "✗ Work        0 chats due, 0 leased, 1 failed. Failed chats wait for help" in done.stdout
+    assert (
+        "✗ Work        0 chats due, 0 leased, 1 failed. Failed chats wait for help: `chat-memory failed list`"
+        in done.stdout
+    )
+    assert "✓ Probe" in done.stdout
+    assert done.returncode == 1
+
+
+async def test_a_bell_that_is_not_heard_is_red_and_the_rest_is_still_checked(
+    on_database: Program, server_url: str
+) -> None:
+    """Fails without the `except` in checkup.examine_bell."""
+    done = on_database.run("doctor", CHAT_MEMORY_LISTEN_URL=server_url)
+    assert "✗ Bell        No change announced through" in done.stdout
+    assert "Set CHAT_MEMORY_LISTEN_URL to the same database without a pooler between" in done.stdout
     assert "✓ Probe" in done.stdout
     assert done.returncode == 1
 

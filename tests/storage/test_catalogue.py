@@ -1,6 +1,7 @@
 """The bucket rule, read from PostgreSQL's own catalogue and from our SQL."""
 
 import re
+from pathlib import Path
 
 from chat_memory.storage.database import Database
 from tests.storage.test_queries import ROOM, TABLES
@@ -33,6 +34,19 @@ async def test_every_table_is_a_chat_table_or_named_a_reference_table(db: Databa
             " from pg_class c where c.relnamespace = 'chat_memory'::regnamespace and c.relkind = 'r'"
         )
     assert {row[0] for row in rows if not row[1]} == REFERENCE_TABLES
+
+
+async def test_the_statements_for_citus_name_every_table_once(db: Database) -> None:
+    """A table forgotten in docs/how-to/citus.sql would stay on one node, and joins with it would fail."""
+    text = (Path(__file__).parents[2] / "docs" / "how-to" / "citus.sql").read_text()
+    distributed = re.findall(r"^select create_distributed_table\('chat_memory\.(\w+)', 'bucket'", text, re.MULTILINE)
+    copied = re.findall(r"^select create_reference_table\('chat_memory\.(\w+)'\)", text, re.MULTILINE)
+    async with db.session() as session:
+        rows = await session.connection.fetch(
+            "select relname from pg_class where relnamespace = 'chat_memory'::regnamespace and relkind = 'r'"
+        )
+    assert sorted(distributed + copied) == sorted(row["relname"] for row in rows)
+    assert set(copied) == REFERENCE_TABLES
 
 
 async def test_every_constraint_has_a_name_of_ours(db: Database) -> None:

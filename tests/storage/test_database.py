@@ -21,6 +21,7 @@ from chat_memory.storage.database import (
 )
 from tests.chats import append
 from tests.conftest import run_on, with_database
+from tests.connections import cutting_proxy
 
 KILL_ALL = (
     "select pg_terminate_backend(pid) from pg_stat_activity"
@@ -102,11 +103,11 @@ async def test_a_session_outlives_the_end_of_its_connections(db: Database, datab
     assert appended.span.first_seq == 2
 
 
-async def test_a_server_that_could_lose_commits_is_refused(db: Database, database_url: str) -> None:
+async def test_a_server_that_could_lose_commits_is_refused(db: Database, listen_url: str) -> None:
     """Without refuse_unfit_server a receipt would promise what the disk does not."""
-    name = database_url.rpartition("/")[2].partition("?")[0]
-    await run_on(database_url, f"alter database {name} set synchronous_commit = off")
-    async with open_database(database_url, pool_size=1) as unsafe:
+    name = listen_url.rpartition("/")[2].partition("?")[0]
+    await run_on(listen_url, f"alter database {name} set synchronous_commit = off")
+    async with open_database(listen_url, pool_size=1) as unsafe:
         facts = await read_server_facts(unsafe)
     with pytest.raises(UnsafeDurabilityError, match="synchronous_commit is off"):
         refuse_unfit_server(facts, allow_unsafe=False)

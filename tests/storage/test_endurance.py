@@ -104,11 +104,11 @@ async def test_every_listener_is_told_and_only_a_chats_own_waiters_wake() -> Non
 
 
 @pytest.mark.parametrize("name", ["no_such_database", None])
-async def test_a_bell_that_cannot_connect_keeps_trying(server_url: str, name: str | None) -> None:
-    """Without GONE or REFUSED_LOGIN in Bell.listen a database that is not there yet would end the background."""
+async def test_a_bell_that_cannot_connect_keeps_trying(db: Database, server_url: str, name: str | None) -> None:
+    """Without the `except DatabaseError` in Bell.listen a database that is not there yet would end the background."""
     url = with_database(server_url, name) if name else "postgresql://nobody@127.0.0.1:1/none"
     with anyio.move_on_after(0.3) as waiting:
-        await Bell().listen(url)
+        await Bell().listen(url, db)
     assert waiting.cancelled_caught
 
 

@@ -99,10 +99,11 @@ async def test_a_cancelled_caller_does_not_tear_its_write(db: Database) -> None:
 async def test_a_write_whose_connection_broke_is_looked_up_not_repeated(database_url: str, cut: str) -> None:
     """Without the look-up by call_id, the turn would stand twice when the commit had gone through."""
     async with (
-        cutting_proxy(database_url, after_commit=cut.startswith("after"), sign=b"second") as proxy,
+        cutting_proxy(database_url, after_commit=cut.startswith("after")) as proxy,
         open_database(proxy.url, pool_size=2) as db,
     ):
         await append(db, "a", "first")
+        proxy.mark = b"second"
         proxy.armed = True
         appended = await append(db, "a", "second")
         assert proxy.cuts == 1

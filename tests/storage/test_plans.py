@@ -55,6 +55,9 @@ HOT: dict[str, tuple[object, ...]] = {
     "chat_metadata.read_snapshot": (*KEY, ZERO, 300, 1000, 200),
     "conversations.list_latest_chats": ("alice", 10, ZERO),
     "memory_versions.read_versions": KEY,
+    "failures.list_failures": (50,),
+    "failures.find_failed_buckets": (),
+    "failures.redrive_chats": (7, None, 500, ZERO),
 }
 FILL = """
 insert into chat_memory.chat_work (bucket, chat, head_seq, done_seq, due_at, pending_since, owner_hash)
@@ -121,6 +124,8 @@ async def test_a_hot_query_never_scans_a_table(explained: dict[str, str], name: 
         ("tasks.delete_tasks", "tasks_pkey"),
         ("conversations.list_latest_chats", "conversations_owner"),
         ("chat_metadata.read_snapshot", "chat_metadata_pkey"),
+        ("failures.list_failures", "chat_work_failed"),
+        ("failures.redrive_chats", "chat_work_failed"),
     ],
 )
 async def test_a_hot_query_uses_its_index(explained: dict[str, str], name: str, index: str) -> None:

@@ -250,7 +250,7 @@ async def count_receipts(db: Database) -> int:
         return int(await session.connection.fetchval("select count(*) from chat_memory.receipts"))
 
 
-async def test_folds_and_forgetting_ring_in_every_process(box: Toolbox, db: Database, database_url: str) -> None:
+async def test_folds_and_forgetting_ring_in_every_process(box: Toolbox, db: Database, listen_url: str) -> None:
     """Without bell.ring in fold._write or lives.forget, or the announce beside it, watchers would not hear of it."""
     shrunk = Ring(key_of("a"), grew=False)
     own: list[Ring] = []
@@ -258,7 +258,7 @@ async def test_folds_and_forgetting_ring_in_every_process(box: Toolbox, db: Data
     other.subscribe(heard.hear)
     box.bell.subscribe(own.append)
     async with anyio.create_task_group() as group:
-        group.start_soon(other.listen, database_url)
+        group.start_soon(other.listen, listen_url, db)
         await ring_until_heard(db, heard)
         await append(db, "a", "one")
         assert await heard.wait() == [Ring(key_of("a"), grew=True)]

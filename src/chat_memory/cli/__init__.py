@@ -7,6 +7,7 @@ import typer
 from chat_memory import __version__
 from chat_memory.cli.demo.command import demo
 from chat_memory.cli.doctor import doctor
+from chat_memory.cli.failed import failed
 from chat_memory.cli.migrate import migrate
 from chat_memory.cli.serve import serve
 from chat_memory.cli.work import work
@@ -41,3 +42,4 @@ def main(
 
 for command in (demo, doctor, serve, work, migrate):
     app.command()(command)
+app.add_typer(failed)

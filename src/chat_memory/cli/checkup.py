@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import anyio
 
-from chat_memory.errors import ChatMemoryError, FailedChatsError, ProbeFailedError
+from chat_memory.errors import ChatMemoryError, DatabaseError, FailedChatsError, ProbeFailedError
 from chat_memory.models import Caller, Memory, Message, Turn
 from chat_memory.prompts.choice import describe_choice
 from chat_memory.prompts.summarizer import FoldRequest
@@ -36,7 +36,7 @@ from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
 
-LINES = ("Python", "Database", "Durability", "Migrations", "Summarizer", "Work", "Probe")
+LINES = ("Python", "Database", "Durability", "Migrations", "Bell", "Summarizer", "Work", "Probe")
 PROBE_TEXT = "This is doctor's probe."
 PROBE_TURN = Turn(1, "user", attested=True, content=PROBE_TEXT, created_at=datetime(2026, 1, 1, tzinfo=UTC))
 POLL_SECONDS = 0.02
@@ -84,13 +84,14 @@ async def examine_database(settings: Settings, chart: Chart) -> None:
     """Open the database as a server does, migrate it as a server does, and take a chat through its life."""
     async with (
         database_source(settings) as (url, revive),
-        open_database(url, pool_size=2, revive=revive) as db,
+        open_database(url, pool_size=2, revive=revive, prepared=settings.prepared_statements) as db,
     ):
         facts = await read_server_facts(db)
-        chart.add(f"PostgreSQL {facts.version}, {describe_place(settings)}")
+        chart.add(f"PostgreSQL {facts.version}, {describe_place(settings)}{', a pooler' if db.pooled else ''}")
         refuse_unfit_server(facts, allow_unsafe=settings.allow_unsafe_durability)
         chart.add(describe_durability(facts))
         chart.add(await describe_migrations(db))
+        await examine_bell(settings.listen_url or url, db, chart)
         watchful = settings.model_copy(update={"poll_seconds": POLL_SECONDS, "worker": False})
         async with compose(watchful, db, Bell(), facts) as opened:
             await examine_summarizer(opened.box, chart)
@@ -117,6 +118,17 @@ async def describe_migrations(db: Database) -> str:
     applied = await migrate(db)
     number = await read_schema_number(db)
     return f"up to date ({number})" + (f", {len(applied)} applied just now" if applied else "")
+
+
+async def examine_bell(url: str, db: Database, chart: Chart) -> None:
+    """Listen for one notification of our own: red when it does not come, though polling finds everything."""
+    start = perf_counter()
+    try:
+        await Bell().prove(url, db)
+    except DatabaseError as error:
+        chart.add(str(error), healthy=False)
+    else:
+        chart.add(f"heard at {describe_url(url)} after {(perf_counter() - start) * 1000:.1f} ms")
 
 
 async def examine_summarizer(box: Toolbox, chart: Chart) -> None:

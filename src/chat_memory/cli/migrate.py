@@ -20,7 +20,8 @@ def migrate() -> None:
 
 async def bring_up_to_date(settings: Settings) -> list[str]:
     """Apply the missing steps and return a line for each, and where the schema stands now."""
-    async with database_source(settings) as (url, _), open_database(url, pool_size=1) as db:
+    prepared = settings.prepared_statements
+    async with database_source(settings) as (url, _), open_database(url, pool_size=1, prepared=prepared) as db:
         facts = await read_server_facts(db)
         refuse_unfit_server(facts, allow_unsafe=settings.allow_unsafe_durability)
         applied = await migrations.migrate(db)

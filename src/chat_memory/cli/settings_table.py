@@ -10,6 +10,7 @@ from chat_memory.settings import SECRETS, Settings, variable_of
 
 HIDDEN = "***"
 SCHEMES = ("postgresql", "postgres")
+DSNS = frozenset({"database_url", "listen_url"})
 SECRET = re.compile(r"((?:^|&)\w*(?:password|passfile)\w*=)[^&]*", re.IGNORECASE)
 
 
@@ -28,7 +29,7 @@ def show_value(settings: Settings, field: str) -> str:
     value = getattr(settings, field)
     if field in SECRETS:
         return HIDDEN if value else spell(None)
-    return spell(mask_password(value) if field == "database_url" else value)
+    return spell(mask_password(value) if field in DSNS else value)
 
 
 def spell(value: object) -> str:

@@ -96,7 +96,7 @@ async def open_toolbox(
     """
     async with (
         database_source(settings, early) as (url, revive),
-        open_database(url, pool_size=settings.pool_size, revive=revive) as db,
+        open_database(url, pool_size=settings.pool_size, revive=revive, prepared=settings.prepared_statements) as db,
     ):
         facts = await read_server_facts(db)
         refuse_unfit_server(facts, allow_unsafe=settings.allow_unsafe_durability)
@@ -136,7 +136,7 @@ def os_user() -> str:
 async def background(box: Toolbox) -> AsyncGenerator[None]:
     """Listen to the bell, renew leases and, unless the settings say no, fold, for as long as the block runs."""
     async with anyio.create_task_group() as group:
-        group.start_soon(_supervise, partial(box.bell.listen, box.db.url))
+        group.start_soon(_supervise, partial(box.bell.listen, box.settings.listen_url or box.db.url, box.db))
         group.start_soon(_supervise, box.leases.run)
         if box.settings.worker:
             group.start_soon(_supervise, Worker(box).run)

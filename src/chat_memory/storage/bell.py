@@ -1,16 +1,25 @@
 """The bell: LISTEN/NOTIFY tells every process which chats changed. A poll stands behind it: it may be missed."""
 
-import contextlib
 import logging
+import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple, TypeAlias
+from uuid import uuid4
 
 import anyio
-import asyncpg
 
+from chat_memory.errors import DatabaseError, DatabaseUnreachableError, SilentBellError, UnreachableBellError
 from chat_memory.models import ChatKey
-from chat_memory.storage.database import CONNECT_SECONDS, GONE, REFUSED_LOGIN, Session
+from chat_memory.storage.database import (
+    CONNECT_SECONDS,
+    Connection,
+    Database,
+    Session,
+    connect,
+    describe_url,
+    translated,
+)
 from chat_memory.storage.queries import load_queries
 from chat_memory.telemetry import Event, log
 
@@ -18,9 +27,16 @@ QUERIES = load_queries("bell")
 CHANNEL = "chat_memory"
 CHECK_SECONDS = 15.0
 """How often the listening connection is asked whether it lives: a cut network cable rings no bell."""
-KEY_BYTES = 16
 RETRY_SECONDS = 0.5
 """Pause before listening again after the connection was lost."""
+PROOF_SECONDS = 3.0
+"""How long a notification to oneself may take: it takes about a millisecond, or never arrives."""
+SILENT_SECONDS = 60.0
+"""Pause before listening again where notifications do not arrive: until somebody acts they will not."""
+KEY = re.compile(r"[0-9a-f]{32}")
+RINGS = re.compile(rf"[+=](?:{KEY.pattern})+")
+"""How a ring is written. Anybody may notify: what reads otherwise is no ring, today's proof and tomorrow's words alike.
+"""
 
 
 class Ring(NamedTuple):
@@ -77,41 +93,108 @@ class Bell:
             if not waiters and self._waiters.get(key) is waiters:
                 del self._waiters[key]
 
-    async def listen(self, url: str) -> None:
-        """Keep one connection to `url` listening, for ever: to PostgreSQL itself, not to a transaction pooler."""
-        while True:
-            try:
-                await self._listen_once(url)
-            except GONE + REFUSED_LOGIN as error:
-                log(Event.BELL_LOST, level=logging.WARNING, reason=type(error).__name__)
-            await anyio.sleep(RETRY_SECONDS)
+    async def listen(self, url: str, db: Database, *, silent_seconds: float = SILENT_SECONDS) -> None:
+        """Keep one connection to `url` listening for what is written to `db`, for ever.
 
-    async def _listen_once(self, url: str) -> None:
-        connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
-        ended = anyio.Event()
-        connection.add_termination_listener(lambda _: ended.set())
-        try:
-            await connection.add_listener(CHANNEL, self._hear)
+        A pooler swallows notifications without a word, so each connection first hears itself, or is given up with one
+        warning and tried again after `silent_seconds`; the polls behind the bell go on meanwhile.
+        """
+        warned = False
+        while True:
+            pause = RETRY_SECONDS
+            try:
+                await self._listen_once(url, db)
+            except SilentBellError as error:
+                log(Event.BELL_SILENT, level=logging.DEBUG if warned else logging.WARNING, reason=str(error))
+                warned, pause = True, silent_seconds
+            except DatabaseError as error:
+                log(Event.BELL_LOST, level=logging.WARNING, reason=str(error))
+            await anyio.sleep(pause)
+
+    async def prove(self, url: str, db: Database) -> None:
+        """Listen at `url` just long enough to hear what is announced through `db`.
+
+        Raises:
+            SilentBellError: it is not heard.
+            UnreachableBellError: nobody answers at `url`.
+        """
+        async with self._listening(url, db):
+            pass
+
+    async def _listen_once(self, url: str, db: Database) -> None:
+        async with self._listening(url, db) as (connection, ended):
             log(Event.BELL_CONNECTED, level=logging.DEBUG)
             while not ended.is_set():
                 with anyio.move_on_after(CHECK_SECONDS):
                     await ended.wait()
                     return
                 await connection.execute("select 1", timeout=CONNECT_SECONDS)
+
+    @asynccontextmanager
+    async def _listening(self, url: str, db: Database) -> AsyncGenerator["tuple[Connection, anyio.Event]"]:
+        """Listen, proven, for as long as the block runs; the event is set when the connection ends."""
+        connection = await open_ear(url)
+        ended = anyio.Event()
+        proof = Proof()
+
+        def hear(_connection: object, _pid: int, _channel: str, payload: object) -> None:
+            self._hear(str(payload), proof)
+
+        def end(_connection: object) -> None:
+            ended.set()
+
+        connection.add_termination_listener(end)
+        try:
+            with translated(url):
+                await connection.add_listener(CHANNEL, hear)
+                await proof.wait(url, db, ended)
+                yield connection, ended
         finally:
             connection.terminate()
 
-    def _hear(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
-        grew, keys = str(payload).startswith("+"), str(payload)[1:]
-        with contextlib.suppress(ValueError):  # anybody may NOTIFY: what is no key is no ring
-            for chat in batched_keys(bytes.fromhex(keys)):
-                self.announce(Ring(ChatKey(chat[0], chat), grew=grew))
+    def _hear(self, payload: str, proof: "Proof") -> None:
+        if RINGS.fullmatch(payload):
+            for chat in map(bytes.fromhex, KEY.findall(payload)):
+                self.announce(Ring(ChatKey(chat[0], chat), grew=payload.startswith("+")))
+        elif payload == proof.payload:
+            proof.heard.set()
 
 
-def batched_keys(keys: bytes) -> list[bytes]:
-    """Cut what a bell says into the keys of chats; a rest that is none is left out."""
-    ends = range(KEY_BYTES, len(keys) + 1, KEY_BYTES)
-    return [keys[end - KEY_BYTES : end] for end in ends]
+async def open_ear(url: str) -> Connection:
+    """Open a connection to listen on.
+
+    Raises:
+        UnreachableBellError: nobody answers at `url`, or refuses the login.
+    """
+    try:
+        with translated(url):
+            return await connect(url)
+    except DatabaseUnreachableError as error:
+        raise UnreachableBellError(where=describe_url(url), reason=error.facts["reason"]) from error
+
+
+class Proof:
+    """A word only this connection knows, sent the way every ring goes: heard, it proves that rings will be."""
+
+    def __init__(self) -> None:
+        """Choose the word."""
+        self.payload = f"?{uuid4()}"
+        self.heard = anyio.Event()
+
+    async def wait(self, url: str, db: Database, ended: anyio.Event) -> None:
+        """Send it and wait until it is heard.
+
+        Raises:
+            SilentBellError: it is not.
+            ConnectionError: the connection ended meanwhile, so nothing is known.
+        """
+        await db.run(lambda session: session.execute(QUERIES["ring_bell"], CHANNEL, self.payload))
+        with anyio.move_on_after(PROOF_SECONDS):
+            await self.heard.wait()
+        if ended.is_set():
+            raise ConnectionError
+        if not self.heard.is_set():
+            raise SilentBellError(where=describe_url(db.url), listening=describe_url(url), seconds=PROOF_SECONDS)
 
 
 class Waiter:

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
@@ -15,6 +15,7 @@ from chat_memory.errors import (
     ChatBusyError,
     DatabaseError,
     DatabaseUnreachableError,
+    LostStatementError,
     OldServerError,
     RefusedStatementError,
     UnsafeDurabilityError,
@@ -23,6 +24,8 @@ from chat_memory.storage.queries import Query
 
 Record: TypeAlias = asyncpg.Record
 Revive: TypeAlias = Callable[[], Awaitable[None]]
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Preparing: TypeAlias = Literal["auto", "on", "off"]
 Result = TypeVar("Result")
 
 CONNECT_SECONDS = 5.0
@@ -62,6 +65,10 @@ REFUSED_LOGIN = (
 SCHEMES = ("postgresql", "postgres")
 UNREADABLE = "a URL that cannot be read"
 MISWRITTEN = "it should be postgresql://user:password@host:port/name, with @ / ? # of the password as %40 %2F %3F %23"
+LOST_STATEMENT = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
+"""What a statement prepared on another server connection ends in, behind a transaction pooler."""
+STATEMENTS = 100
+"""How many statements a connection keeps prepared: more than there are in this room."""
 ROLLED_BACK = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
@@ -108,12 +115,16 @@ class Plain(asyncpg.Connection):
 
 @dataclass(slots=True)
 class Database:
-    """Where chats live. `revive` is called when nobody answers: it starts the embedded server again."""
+    """Where chats live. `revive` is called when nobody answers: it starts the embedded server again.
+
+    `pooled`: what answers is no PostgreSQL but a pooler in front of one.
+    """
 
     pool: "asyncpg.Pool[asyncpg.Record]"
     url: str
     clock: Clock = field(default_factory=Clock)
     revive: Revive | None = None
+    pooled: bool = False
 
     @asynccontextmanager
     async def session(self) -> AsyncGenerator[Session]:
@@ -128,6 +139,7 @@ class Database:
             try:
                 yield Session(connection, self.clock)
             finally:
+                # A connection that breaks only now is dropped by the pool: what ran on it stands.
                 with anyio.CancelScope(shield=True):
                     await self.pool.release(connection, timeout=CONNECT_SECONDS)
 
@@ -227,6 +239,8 @@ class translated:  # noqa: N801 - reads as a word at its place of use
             raise DatabaseUnreachableError(where=describe_url(self.url), reason=reason_of(error)) from error
         if isinstance(error, asyncpg.LockNotAvailableError):
             raise ChatBusyError from error
+        if isinstance(error, LOST_STATEMENT):
+            raise LostStatementError(reason=reason_of(error)) from error
         if isinstance(error, asyncpg.PostgresError) and not isinstance(error, ROLLED_BACK):
             raise RefusedStatementError(reason=reason_of(error)) from error
 
@@ -250,30 +264,59 @@ def describe_url(url: str) -> str:
     return f"{host}:{port}{parts.path}"
 
 
+async def connect(url: str) -> Connection:
+    """Open one connection, outside any pool, that keeps nothing prepared. Its user ends it, and translates.
+
+    Raises:
+        DatabaseUnreachableError: `url` cannot be read.
+    """
+    try:
+        return await asyncpg.connect(
+            url, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS, statement_cache_size=0
+        )
+    except (ValueError, OverflowError) as error:
+        # asyncpg's own words are safe, those of what it calls quote the part that may be a password
+        reason = reason_of(error) if isinstance(error, asyncpg.InterfaceError) else MISWRITTEN
+        raise DatabaseUnreachableError(where=describe_url(url), reason=reason) from error
+
+
+async def meets_pooler(url: str) -> bool:
+    """Tell whether a pooler answers: the process it names at log-in is not the one that runs statements.
+
+    A dead or miswritten address is told here, not to the first caller.
+    """
+    connection = await connect(url)
+    try:
+        return bool(await connection.fetchval("select pg_backend_pid()") != connection.get_server_pid())
+    finally:
+        connection.terminate()
+
+
 @asynccontextmanager
-async def open_database(url: str, *, pool_size: int, revive: Revive | None = None) -> AsyncGenerator[Database]:
+async def open_database(
+    url: str, *, pool_size: int, revive: Revive | None = None, prepared: Preparing = "auto"
+) -> AsyncGenerator[Database]:
     """Open a pool of at most `pool_size` connections and close it at the end.
+
+    `prepared`: whether connections keep statements prepared, "auto" only where no pooler answers.
 
     Raises:
         DatabaseUnreachableError: nobody answers at `url`, or refuses the login.
     """
     with translated(url):
-        try:
-            pool = await asyncpg.create_pool(
-                url,
-                min_size=0,
-                max_size=pool_size,
-                timeout=CONNECT_SECONDS,
-                command_timeout=STATEMENT_SECONDS,
-                connection_class=Plain,
-            )
-            await pool.release(await pool.acquire())  # a dead address is told now, not to the first caller
-        except (ValueError, OverflowError) as error:
-            # asyncpg's own words are safe, those of what it calls quote the part that may be a password
-            reason = reason_of(error) if isinstance(error, asyncpg.InterfaceError) else MISWRITTEN
-            raise DatabaseUnreachableError(where=describe_url(url), reason=reason) from error
+        pooled = revive is None and await meets_pooler(url)  # whoever is revived here is no pooler
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=0,
+            max_size=pool_size,
+            timeout=CONNECT_SECONDS,
+            command_timeout=STATEMENT_SECONDS,
+            connection_class=Plain,
+            statement_cache_size=STATEMENTS if prepared == "on" or (prepared == "auto" and not pooled) else 0,
+        )
+        await pool.release(await pool.acquire())  # the first caller finds a connection open
     try:
-        yield Database(pool, url, revive=revive)
+        yield Database(pool, url, revive=revive, pooled=pooled)
     finally:
         with anyio.CancelScope(shield=True), anyio.move_on_after(CONNECT_SECONDS) as closing:
             await pool.close()
