@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from chat_memory.models import ChatKey
+from chat_memory.prompts.extractive import Extractive
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
 from chat_memory.settings import Settings
 from chat_memory.storage import chat_work, receipts
@@ -101,7 +102,7 @@ async def test_a_chat_whose_model_hangs_holds_one_place_only(box: Toolbox, db: D
             hangs = "hang" in request.turns[0].content
             return await (super().fold(request) if hangs else Transcript().fold(request))
 
-    hanging = replace(box, summarizer=Hanging(), settings=Settings(fold_limit=2))
+    hanging = replace(box, fallback=Extractive(), summarizer=Hanging(), settings=Settings(fold_limit=2))
     await append(db, "hanging", "hang")
     for number in range(10):
         await append(db, f"good {number}", "fine")
@@ -114,7 +115,7 @@ async def test_a_chat_whose_model_hangs_holds_one_place_only(box: Toolbox, db: D
 
 async def test_no_more_folds_run_at_once_than_allowed(box: Toolbox, db: Database) -> None:
     slow = Slow()
-    limited = replace(box, summarizer=slow, settings=Settings(fold_limit=3))
+    limited = replace(box, fallback=Extractive(), summarizer=slow, settings=Settings(fold_limit=3))
     for number in range(9):
         await append(db, f"chat {number}", "one")
     async with anyio.create_task_group() as group:

@@ -55,7 +55,7 @@ class Worker:
         claims: list[Claim] = []
         try:
             with anyio.CancelScope(shield=True):  # what is claimed is folded or handed back, never dropped
-                claims = await self._claim(self.box.settings.fold_limit - self._folding)
+                claims = await self._claim(self.box.fold_room - self._folding)
         except ChatMemoryError as error:
             log(Event.WORKER_FAILED, level=logging.WARNING, error=error)
             return 0

@@ -32,7 +32,7 @@ async def finish(db: Database, claim: Claim, covers_seq: int) -> bool:
 
 
 async def test_new_turns_make_a_chat_due(db: Database) -> None:
-    """Without `due_at` in advance_head nothing would ever be folded."""
+    """Without `due_at` in append_calls nothing would ever be folded."""
     await append(db, "a", "hello")
     async with db.session() as session:
         assert await chat_work.find_due_buckets(session, 256) == [key_of("a").bucket]
@@ -150,7 +150,7 @@ async def test_a_lost_lease_can_do_nothing_any_more(db: Database) -> None:
 
 
 async def test_turns_that_arrive_during_a_fold_make_the_chat_due_again(db: Database) -> None:
-    """finish_fold compares head_seq; advance_head leaves a leased chat's due_at alone."""
+    """finish_folds compares head_seq; append_calls leaves a leased chat's due_at alone."""
     await append(db, "a", "one")
     claim = await claim_one(db, "a")
     await append(db, "a", "two")

@@ -23,7 +23,7 @@ STILL_FREE = "select count(*) from (select from chat_memory.chat_work for update
 
 
 async def test_a_held_lease_keeps_others_from_the_row(db: Database) -> None:
-    """Without `for update` in hold_lease a chat could be forgotten between the fence and the memory, which stays."""
+    """Without `for update` in hold_leases a chat could be forgotten between the fence and the memory, which stays."""
     await append(db, "a", "one")
     claim = await claim_one(db, "a")
     async with db.session() as writer, writer.connection.transaction(), db.session() as other:
@@ -46,7 +46,7 @@ async def test_who_waits_takes_over_an_expired_lease(db: Database) -> None:
 
 
 async def test_a_written_fold_forgives_everything(db: Database) -> None:
-    """Without the resets in finish_fold the next failure would be the last, and an old draft folded again."""
+    """Without the resets in finish_folds the next failure would be the last, and an old draft folded again."""
     await append(db, "a", "one", "two")
     async with db.session() as session:
         await chat_work.record_failure(session, await claim_one(db, "a"), "it broke", SECOND, 9)
@@ -74,7 +74,7 @@ async def test_a_failed_fold_drops_its_draft(db: Database) -> None:
 
 
 async def test_waiting_is_measured_from_the_oldest_turn_left(db: Database) -> None:
-    """Without coalesce in advance_head the newest turn would count; without next_turn_at in finish_fold the first."""
+    """Without coalesce in append_calls the newest turn would count; without next_turn_at in finish_folds the first."""
     await append(db, "a", "one")
     pass_time(db, 5 * HOUR)
     await append(db, "a", "two")
@@ -105,7 +105,7 @@ async def test_an_error_is_kept_short(db: Database) -> None:
 
 
 async def test_a_chat_held_by_a_fold_is_forgotten_whole(db: Database) -> None:
-    """Without the lock in lives.forget, or `for update` in hold_lease, a fold's memory would outlive its chat."""
+    """Without the lock in lives.forget, or `for update` in hold_leases, a fold's memory would outlive its chat."""
     await append(db, "a", "one")
     claim = await claim_one(db, "a")
     async with anyio.create_task_group() as group, db.session() as session, session.connection.transaction():

@@ -21,7 +21,6 @@ from chat_memory.storage.database import (
 )
 from tests.chats import append
 from tests.conftest import run_on, with_database
-from tests.connections import cutting_proxy
 
 KILL_ALL = (
     "select pg_terminate_backend(pid) from pg_stat_activity"

@@ -33,7 +33,7 @@ async def test_turns_are_numbered_from_one_without_gaps(db: Database) -> None:
 
 
 async def test_writers_at_once_share_one_unbroken_ledger(db: Database) -> None:
-    """Without `for update` in lock_chat two calls would take the same numbers."""
+    """Without the lock in append_calls two calls would take the same numbers."""
     spans: list[Span] = []
 
     async def write(number: int) -> None:
@@ -52,7 +52,7 @@ async def test_writers_at_once_share_one_unbroken_ledger(db: Database) -> None:
 
 
 async def test_a_repeated_key_is_written_once(db: Database) -> None:
-    """Without find_receipt a client's retry would be said twice."""
+    """Without find_receipts a client's retry would be said twice."""
     first = await Ledger(db).append(call("a", "hello", idempotency_key="k"))
     again = await Ledger(db).append(call("a", "hello", idempotency_key="k"))
     assert again.span == first.span
@@ -87,7 +87,7 @@ async def test_keys_of_two_chats_are_two_keys(db: Database) -> None:
 
 
 async def test_a_cancelled_caller_does_not_tear_its_write(db: Database) -> None:
-    """Without the shield in Ledger.append the write would be abandoned half-way: no turn, or no receipt."""
+    """Without the shields in Ledger.append and Grouper.submit the write would be abandoned half-way."""
     async with anyio.create_task_group() as group:
         group.start_soon(append, db, "a", "hello")
         await anyio.lowlevel.checkpoint()

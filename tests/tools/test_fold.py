@@ -93,7 +93,7 @@ async def test_an_empty_delta_is_a_success(box: Toolbox, db: Database) -> None:
 
 
 async def test_a_zombies_fold_is_dropped_and_the_living_ones_stands(box: Toolbox, db: Database) -> None:
-    """Without the token in store_draft and in the fence of the write both would count the same turns."""
+    """Without the token in store_drafts and in the fence of the write both would count the same turns."""
     await append(db, "a", "one")
     slow = Slow()
     zombie = await claim_one(db, "a")

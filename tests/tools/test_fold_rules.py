@@ -8,6 +8,7 @@ import pytest
 
 from chat_memory.errors import DatabaseUnreachableError, FoldError, LostLeaseError
 from chat_memory.models import Caller, Delta, Message
+from chat_memory.prompts.extractive import Extractive
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
 from chat_memory.settings import Settings
 from chat_memory.storage import chat_metadata, chat_work, memory_versions
@@ -52,7 +53,7 @@ async def change_schema(db: Database, statements: str) -> None:
 
 
 async def test_a_draft_of_turns_already_folded_is_not_written_again(box: Toolbox, db: Database) -> None:
-    """Without `upto_seq > done_seq` in _draft an old answer would be folded twice."""
+    """Without `upto_seq > done_seq` in make_draft an old answer would be folded twice."""
     await append(db, "a", "one", "two")
     claim = await claim_one(db, "a")
     async with db.session() as session:
@@ -185,7 +186,9 @@ async def test_summarize_folds_what_was_there_when_it_was_called(box: Toolbox, d
 
 async def test_a_place_that_becomes_free_is_taken_at_once(box: Toolbox, db: Database) -> None:
     """Without the wake after a fold the next chat would wait for the poll."""
-    patient = replace(box, summarizer=Transcript(), settings=Settings(fold_limit=1, poll_seconds=3600))
+    patient = replace(
+        box, fallback=Extractive(), summarizer=Transcript(), settings=Settings(fold_limit=1, poll_seconds=3600)
+    )
     for number in range(3):
         await append(db, f"chat {number}", "one")
     async with anyio.create_task_group() as group:
@@ -209,7 +212,7 @@ async def test_evidence_of_stored_facts_may_be_cited_again(box: Toolbox, db: Dat
 
 
 async def test_a_lease_lost_between_the_answer_and_the_write_writes_nothing(box: Toolbox, db: Database) -> None:
-    """Without hold_lease in _write the zombie's memory would stand over the living one's."""
+    """Without hold_leases in write_folds the zombie's memory would stand over the living one's."""
     await append(db, "a", "one")
     await change_schema(db, TAKE_OVER)
     with pytest.raises(LostLeaseError):

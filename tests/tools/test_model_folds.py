@@ -138,7 +138,7 @@ async def test_a_correction_supersedes_a_fact_and_the_old_value_stays_named(aske
 async def test_every_fold_records_its_tokens_and_its_cost(
     asked: Toolbox, db: Database, provider: MessagesServer
 ) -> None:
-    """Without record_spend in Claude.fold, or the cost columns in keep_version, a model's price is nobody's."""
+    """Without record_spend in Claude.fold, or the cost columns in keep_versions, a model's price is nobody's."""
     async with working(asked):
         await tell(asked, "a", "My budget is 500 euros.")
     (version,) = await versions_of(db, "a")

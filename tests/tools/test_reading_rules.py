@@ -58,7 +58,7 @@ async def test_a_turn_longer_than_a_reply_names_its_whole_length(box: Toolbox, a
 
 
 async def test_every_field_of_a_memory_is_replaced(db: Database) -> None:
-    """A column missing in write_memory's `do update` fails here."""
+    """A column missing in write_memories' `do update` fails here."""
     await append(db, "a", "one")
     first = StoredMemory(1, Memory(user_confirmed=(fact(1, "a"),), llm_inferred=(fact(2, "b"),), general_summary="c"))
     second = StoredMemory(2, Memory(), degraded=True)

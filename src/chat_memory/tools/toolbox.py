@@ -14,6 +14,8 @@ from chat_memory.storage.folds import Folds
 from chat_memory.storage.ledger import Debounce, Ledger
 from chat_memory.tools.leases import Leases
 
+FOLDS_AT_HAND = 16
+"""So many times more chats are in hand where no model is waited for: they only wait for one another's statements."""
 PACE_WEIGHT = 0.2
 """Share of the newest fold in the moving average: about the last ten folds count."""
 
@@ -65,6 +67,11 @@ class Toolbox:
             fallback,
             calls=anyio.CapacityLimiter(settings.fold_limit),
         )
+
+    @property
+    def fold_room(self) -> int:
+        """How many chats the worker may have in hand: without a model, as many as share statements well."""
+        return self.settings.fold_limit * (1 if self.fallback else FOLDS_AT_HAND)
 
     @property
     def lease(self) -> timedelta:
