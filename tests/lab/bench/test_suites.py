@@ -1,5 +1,6 @@
 """Every suite, small: it gives all its keys, and its own row counts let it through."""
 
+import os
 from importlib.util import find_spec
 from time import perf_counter
 from urllib.parse import urlsplit
@@ -71,7 +72,7 @@ async def test_a_small_run_gives_every_key_and_passes_its_own_counts(ground: Gro
 
 async def test_no_suite_leaves_a_database(ground: Ground) -> None:
     """Fails without the `finally` in own_database."""
-    left = "select count(*) from pg_database where datname like 'chat_memory_bench_%'"
+    left = f"select count(*) from pg_database where datname like 'chat_memory_bench_{os.getpid()}_%'"  # noqa: S608 - a number
     with pytest.raises(ZeroDivisionError):
         async with own_database(ground):
             raise ZeroDivisionError

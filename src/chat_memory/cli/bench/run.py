@@ -3,6 +3,7 @@
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -71,24 +72,26 @@ def serve(console: Console, settings: Settings, data_dir: Path | None) -> Genera
 
 
 def run_all(console: Console, names: Sequence[str], ground: Ground) -> Numbers:
-    """Run suites one after the other, each shown at work."""
+    """Run suites one after the other: drawn at work on a terminal, elsewhere a line for each."""
     numbers: Numbers = {}
     columns = SpinnerColumn(finished_text="✓"), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
     # Drawn when there is news only: a thread that redraws would be measured too.
-    with Progress(*columns, console=console, auto_refresh=False) as progress:
+    with Progress(*columns, console=console, auto_refresh=False, disable=not console.is_terminal) as progress:
         for name in names:
             bar = progress.add_task(name, total=1)
-
-            def report(words: str, name: str = name, bar: TaskID = bar) -> None:
-                progress.update(bar, description=f"{name}: {words}", refresh=True)
-
+            report = partial(tell, progress, bar, name)
             try:
                 numbers |= run_suite(name, replace(ground, report=report))
             except NoPeersError as error:
                 if len(names) == 1:
                     raise
-                progress.console.print(f"{name} left out. {error}", soft_wrap=True, markup=False)
-                progress.update(bar, description=f"{name}: left out", completed=1, refresh=True)
-            else:
-                progress.update(bar, description=name, completed=1, refresh=True)
+                console.print(f"{name} left out. {error}", soft_wrap=True, markup=False)
+            progress.update(bar, description=name, completed=1, refresh=True)
+            if not console.is_terminal:
+                console.print(name, "done")
     return numbers
+
+
+def tell(progress: Progress, bar: TaskID, name: str, words: str) -> None:
+    """Show what a suite is at."""
+    progress.update(bar, description=f"{name}: {words}", refresh=True)

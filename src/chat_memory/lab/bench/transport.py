@@ -17,7 +17,7 @@ from chat_memory.lab.bench.ground import Ground, Numbers, own_database
 from chat_memory.lab.bench.latencies import MEDIAN, Latencies
 from chat_memory.lab.bench.rows import check_written, wait_folded
 from chat_memory.lab.bench.writing import SAID
-from chat_memory.settings import PREFIX, inherited_environment
+from chat_memory.settings import PREFIX, SECRETS, inherited_environment, variable_of
 
 SERVERS = {
     "stdio": (("chat_memory.lab.bench.noop",), ("chat_memory",)),
@@ -53,12 +53,11 @@ async def measure(ground: Ground) -> Numbers:
 
 
 def tell(ground: Ground, url: str) -> dict[str, str]:
-    """Make the environment of the servers: none of our settings but these."""
+    """Make the environment of the servers: ours as it is, with the settings of this run in place of any others."""
     inherited = {name: value for name, value in inherited_environment().items() if not name.startswith(PREFIX)}
-    settings = ground.settings_for(url, port=0, log_level="info")
-    ours = {name: str(getattr(settings, name)) for name in ("owner", "summarizer", "port", "pool_size", "log_level")}
-    told = ours | {"database_url": url}
-    return inherited | {f"{PREFIX}{name.upper()}": value for name, value in told.items()}
+    settings = ground.settings_for(url, port=0)
+    told = settings.model_dump(mode="json", exclude_defaults=True, exclude={*SECRETS, "data_dir"})
+    return inherited | {variable_of(name): str(value) for name, value in told.items()}
 
 
 async def time_pair(transport: str, environment: Mapping[str, str], rounds: int) -> dict[str, Latencies]:
@@ -110,8 +109,9 @@ async def connected(transport: str, words: tuple[str, ...], environment: Mapping
             yield client
         return
     command = [sys.executable, "-m", *words]
+    talking = dict(environment) | {f"{PREFIX}LOG_LEVEL": "info"}  # its first line names the URL
     async with (
-        await anyio.open_process(command, env=dict(environment), stdout=None, stderr=PIPE) as process,
+        await anyio.open_process(command, env=talking, stdout=None, stderr=PIPE) as process,
         anyio.create_task_group() as group,
     ):
         if process.stderr is None:
