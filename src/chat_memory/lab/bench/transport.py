@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from subprocess import PIPE
 from time import perf_counter
+from typing import TypeAlias
 
 import anyio
 from anyio.abc import ByteReceiveStream
@@ -15,8 +16,9 @@ from mcp.client.streamable_http import streamable_http_client
 from chat_memory.errors import DisprovedError
 from chat_memory.lab.bench.ground import Ground, Numbers, own_database
 from chat_memory.lab.bench.latencies import MEDIAN, Latencies
-from chat_memory.lab.bench.rows import check_written, wait_folded
+from chat_memory.lab.bench.rows import check_written
 from chat_memory.lab.bench.writing import SAID
+from chat_memory.replies import MemoryReply
 from chat_memory.settings import PREFIX, SECRETS, inherited_environment, variable_of
 
 SERVERS = {
@@ -28,10 +30,9 @@ READ_CHAT = "read"
 WRITE_CHATS = 100
 """Writes go round as many chats, so that none of them grows into a long one."""
 WARM_ROUNDS = 5
-PAUSE_SECONDS = 0.005
-"""After a write the server folds: the next round begins when it has come to rest."""
 START_SECONDS = 60.0
 MESSAGES = [{"role": "user", "content": SAID}]
+Timed: TypeAlias = tuple[Client, str, Mapping[str, object]]
 UPDATE, READ, NOOP = "update_memory", "get_memory", "noop"
 
 
@@ -55,13 +56,17 @@ async def measure(ground: Ground) -> Numbers:
 def tell(ground: Ground, url: str) -> dict[str, str]:
     """Make the environment of the servers: ours as it is, with the settings of this run in place of any others."""
     inherited = {name: value for name, value in inherited_environment().items() if not name.startswith(PREFIX)}
-    settings = ground.settings_for(url, port=0)
+    settings = ground.settings_for(url, port=0, worker=True)
     told = settings.model_dump(mode="json", exclude_defaults=True, exclude={*SECRETS, "data_dir"})
     return inherited | {variable_of(name): str(value) for name, value in told.items()}
 
 
 async def time_pair(transport: str, environment: Mapping[str, str], rounds: int) -> dict[str, Latencies]:
-    """Call the three tools in turn, so that what else the machine does hits all of them."""
+    """Call the three tools close together, so that what else the machine does hits all of them.
+
+    Each round begins when the last one's write is folded, with both processes awake: waking one takes longer than a
+    call. The write comes last, because it is followed by a fold; the other two take turns at being first.
+    """
     nothing, ours = SERVERS[transport]
     timed = {tool: Latencies() for tool in (NOOP, READ, UPDATE)}
     async with (
@@ -69,30 +74,40 @@ async def time_pair(transport: str, environment: Mapping[str, str], rounds: int)
         connected(transport, ours, environment) as memory,
     ):
         await call(memory, UPDATE, {"chat_id": READ_CHAT, "messages": MESSAGES, "wait_seconds": START_SECONDS})
+        reads: list[Timed] = [(noop, NOOP, {}), (memory, READ, {"chat_id": READ_CHAT})]
         for number in range(WARM_ROUNDS + rounds):
-            written: dict[str, object] = {"chat_id": f"write {number % WRITE_CHATS}", "messages": MESSAGES}
-            calls: tuple[tuple[Client, str, dict[str, object]], ...] = (
-                (noop, NOOP, {}),
-                (memory, READ, {"chat_id": READ_CHAT}),
-                (memory, UPDATE, written),
-            )
-            for client, tool, arguments in calls:
+            written = f"write {number % WRITE_CHATS}"
+            await call(noop, NOOP, {})
+            for client, tool, arguments in (*reads, (memory, UPDATE, {"chat_id": written, "messages": MESSAGES})):
                 seconds = await call(client, tool, arguments)
                 if number >= WARM_ROUNDS:
                     timed[tool].add(seconds)
-            await anyio.sleep(PAUSE_SECONDS)
-        await wait_folded(environment[f"{PREFIX}DATABASE_URL"])  # while the server that folds is there
+            reads.reverse()
+            await settle(memory, written)
     return timed
 
 
-async def call(client: Client, tool: str, arguments: dict[str, object]) -> float:
+async def settle(client: Client, chat_id: str) -> None:
+    """Read a chat until nothing of it is pending.
+
+    Raises:
+        TimeoutError: it stays pending.
+    """
+    with anyio.fail_after(START_SECONDS):
+        pending = 1
+        while pending:
+            result = await client.call_tool(READ, {"chat_id": chat_id})
+            pending = MemoryReply.model_validate(result.structured_content).pending
+
+
+async def call(client: Client, tool: str, arguments: Mapping[str, object]) -> float:
     """Call a tool; seconds until its answer.
 
     Raises:
         DisprovedError: the tool did not do what it was asked.
     """
     began = perf_counter()
-    result = await client.call_tool(tool, arguments)
+    result = await client.call_tool(tool, dict(arguments))
     seconds = perf_counter() - began
     if result.is_error:
         raise DisprovedError(what=f"the answer of {tool}", found=str(result)[:200], expected="a success")
