@@ -58,6 +58,14 @@ def test_what_cannot_be_measured_ends_with_one_line_and_code_1(alone: Program, a
     assert done.stdout == ""
 
 
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(alone: Program, folder: Path) -> None:
+    """Fails without the check in command.measure: ten minutes of numbers would end in a traceback."""
+    done = alone.run("bench", "--quick", "--json", str(folder / "none" / "a.json"))
+    assert done.returncode == 2
+    assert "is no folder" in done.stderr
+    assert done.stdout == ""
+
+
 @pytest.mark.skipif(find_spec("pgqueuer") is not None, reason="they are installed here")
 def test_missing_peers_are_left_out_and_the_others_run(alone: Program) -> None:
     """Fails when run_all lets one suite end the others; alone it says what to install and ends with code 1."""

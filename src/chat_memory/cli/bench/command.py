@@ -31,6 +31,8 @@ def measure(
         return
     if sys.platform == "win32":
         raise NoPosixError
+    if json is not None and not json.parent.is_dir():  # told now, not when everything is measured
+        raise typer.BadParameter(f"{json.parent} is no folder", param_hint="--json")
     from chat_memory.cli.bench.run import run  # noqa: PLC0415 - needs POSIX, and 0.4 s for the MCP client
 
     run(suite or [], json=json, data_dir=data_dir, quick=quick, seconds=seconds)
