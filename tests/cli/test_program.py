@@ -6,7 +6,7 @@ from tests.cli.conftest import Program
 def test_help_lists_every_command_and_says_what_none_does(alone: Program) -> None:
     seen = alone.run("--help").stdout
     assert "Without a command: the MCP server" in seen
-    for command in ("demo", "doctor", "work", "migrate", "--version"):
+    for command in ("bench", "demo", "doctor", "work", "migrate", "--version"):
         assert command in seen
 
 

@@ -48,7 +48,8 @@ def dependencies() -> list[str]:
     """Return the direct requirements, of the package and of its developers."""
     read = project()
     of_package = read["tool"]["hatch"]["metadata"]["hooks"]["custom"]
-    return [*of_package["always"], *of_package["embedded"], *read["dependency-groups"]["dev"]]
+    extra = read["project"]["optional-dependencies"]["bench"]
+    return [*of_package["always"], *of_package["embedded"], *extra, *read["dependency-groups"]["dev"]]
 
 
 def test_no_tracked_file_names_a_registry_host_or_a_path_of_a_machine() -> None:

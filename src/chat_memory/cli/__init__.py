@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from chat_memory import __version__
+from chat_memory.cli.bench.command import bench
 from chat_memory.cli.demo.command import demo
 from chat_memory.cli.doctor import doctor
 from chat_memory.cli.failed import failed
@@ -43,3 +44,4 @@ def main(
 for command in (demo, doctor, serve, work, migrate):
     app.command()(command)
 app.add_typer(failed)
+app.add_typer(bench)

@@ -1,4 +1,4 @@
-"""A data folder of the demo's own: made for one run, and left by nobody."""
+"""A data folder of a command's own: made for one run, and left by nobody."""
 
 import os
 import shutil
@@ -59,9 +59,9 @@ class Scratch:
 
 
 @contextmanager
-def scratch_folder(*, keep: bool) -> Generator[Scratch]:
+def scratch_folder(*, keep: bool, name: str = "demo") -> Generator[Scratch]:
     """Make a temporary folder; at the end stop what a killed server left running, and remove it unless it is kept."""
-    scratch = Scratch(Path(tempfile.mkdtemp(prefix="chat-memory-demo-")))
+    scratch = Scratch(Path(tempfile.mkdtemp(prefix=f"chat-memory-{name}-")))
     scratch.folder.chmod(PASSABLE)
     try:
         yield scratch

@@ -1,0 +1,100 @@
+"""Results: written as one flat JSON object, read back with care, two of them compared."""
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import cast
+
+import asyncpg
+
+from chat_memory import __version__
+from chat_memory.errors import UnreadableResultsError
+from chat_memory.lab.bench.ground import Ground, Numbers
+from chat_memory.storage.database import translated
+
+LIBRARIES = ("anyio", "asyncpg", "mcp", "uvloop", "pgqueuer", "procrastinate")
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One key of two results; None where a result lacks it. `ratio` is after / before, of numbers only."""
+
+    key: str
+    before: float | str | None
+    after: float | str | None
+    ratio: float | None
+
+
+async def describe_machine(ground: Ground) -> Numbers:
+    """Name what the numbers depend on: `machine.*`."""
+    with translated(ground.server_url):
+        connection = await asyncpg.connect(ground.server_url)
+        try:
+            postgres = str(await connection.fetchval("show server_version"))
+        finally:
+            await connection.close()
+    facts: Numbers = {
+        "cpus": os.cpu_count() or 0,
+        "cpu": name_cpu(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "postgresql": postgres,
+        "chat_memory": __version__,
+        "load_at_start": os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
+    }
+    for library in LIBRARIES:
+        try:
+            facts[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return {f"machine.{name}": fact for name, fact in facts.items()}
+
+
+def name_cpu() -> str:
+    """Name the processor."""
+    lines = CPU_INFO.read_text().splitlines() if CPU_INFO.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def write_results(path: Path, numbers: Numbers) -> None:
+    """Write results, sorted as they were measured."""
+    path.write_text(json.dumps(numbers, indent=2) + "\n")
+
+
+def read_results(path: Path) -> Numbers:
+    """Read what `write_results` wrote.
+
+    Raises:
+        UnreadableResultsError: it did not write this.
+    """
+    try:
+        read: object = json.loads(path.read_text())
+    except OSError as error:
+        raise UnreadableResultsError(file=path.name, problem=error.strerror or type(error).__name__) from None
+    except ValueError as error:
+        raise UnreadableResultsError(file=path.name, problem=f"it is not JSON ({error})") from None
+    if not isinstance(read, dict):
+        raise UnreadableResultsError(file=path.name, problem="it is not an object of keys and numbers")
+    entries = cast("dict[str, object]", read)
+    for key, value in entries.items():
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise UnreadableResultsError(file=path.name, problem=f"{key} is neither a number nor a text")
+    return cast("Numbers", entries)
+
+
+def compare(before: Mapping[str, float | str], after: Mapping[str, float | str]) -> list[Line]:
+    """Put two results side by side, in the order of the first; a text only where it differs."""
+    lines: list[Line] = []
+    for key in dict.fromkeys([*before, *after]):
+        old, new = before.get(key), after.get(key)
+        if isinstance(old, str) and old == new:
+            continue
+        ratio = new / old if isinstance(old, int | float) and isinstance(new, int | float) and old else None
+        lines.append(Line(key, old, new, ratio))
+    return lines
