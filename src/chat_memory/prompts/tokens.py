@@ -7,6 +7,7 @@ not below it on 95 of 100 messages. Newer models may read up to a third more: ca
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from chat_memory.models import Fact, Memory
 
@@ -21,6 +22,8 @@ _PIECE = re.compile(
 _DENSE = re.compile(r"[\u0900-\u1fff\u2e80-\ud7ff]")
 _ASTRAL = re.compile(r"[\U00010000-\U0010ffff]")
 
+SHORT_CHARACTERS = 16_384
+"""Longest text whose count is remembered: what is remembered stays within a few megabytes."""
 CAP_SHARE = 0.9
 """Share of a token cap that is used, because counts are estimates (shared notes, anthropic-sdk.md)."""
 FACT_TOKENS = 4
@@ -29,10 +32,18 @@ FACT_TOKENS = 4
 
 def count_tokens(text: str) -> int:
     """Estimate the tokens of `text`; rather too many than too few, and the same every time."""
+    return _count_short(text) if len(text) <= SHORT_CHARACTERS else _count(text)
+
+
+def _count(text: str) -> int:
     pieces = len(_PIECE.findall(text))
     if text.isascii():
         return pieces
     return pieces + len(_DENSE.findall(text)) // 4 + 2 * len(_ASTRAL.findall(text))
+
+
+_count_short = lru_cache(maxsize=512)(_count)
+"""A fold asks for the same few texts several times over."""
 
 
 def count_facts(facts: Iterable[Fact]) -> int:
