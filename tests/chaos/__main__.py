@@ -60,9 +60,9 @@ async def campaign(report: Report, names: list[str], *, kills: int, minutes: flo
 
 async def play_noting(name: str, seed: int, report: Report) -> None:
     """Play one scene; one that breaks off is in the report, and the next comes all the same."""
-    sizes = {"processes killed": KILLS_PER_SCENE, "worker paused": CHATS_PAUSED}
+    size = KILLS_PER_SCENE if "killed" in name else CHATS_PAUSED if "paused" in name else FAULTS_PER_SCENE
     try:
-        await play(name, seed, sizes.get(name, FAULTS_PER_SCENE), report)
+        await play(name, seed, size, report)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is a violation already
         sys.stdout.write(f"{name}: {error!r}\n")
 

@@ -42,6 +42,7 @@ class Scribe:
         self.door = door
         self.chats = chats
         self.random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
+        self.keyed = KEYED_SHARE
         self.padding = 0
         """Characters added to every turn."""
         self.written = 0
@@ -99,7 +100,7 @@ class Scribe:
         self.written += 1
         length = self.random.randrange(1, 4)
         contents = tuple(f"{self.name} says {self.written}.{part}.{self._pad()}" for part in range(length))
-        key = f"{self.name}-{self.written}" if self.random.random() < KEYED_SHARE else ""
+        key = f"{self.name}-{self.written}" if self.random.random() < self.keyed else ""
         write = self.book.open(self.random.choice(self.chats), contents, key)
         if key:
             self.open.append(write)

@@ -9,12 +9,14 @@ import asyncpg
 
 from tests.chaos.book import until
 from tests.chaos.callers import Scribe
+from tests.chaos.scenes import kill_processes
 from tests.chaos.stage import Company, Stage, conclude, playing
 from tests.chaos.verdict import foreign_times, read, until_folded
-from tests.messages_server import Fault, messages_server, proposing, silent, slow, status
+from tests.messages_server import Asked, Fault, MessagesServer, Reply, messages_server, proposing, silent, slow, status
 from tests.tools.test_model_folds import UNUSABLE
 
 KEY = "test-key"
+LATE_SECONDS = 1.0
 WELL: Fault = proposing(lambda _: None)
 BUSY = [status(code, "overloaded_error", retry_after="2") for code in (429, 503, 529)]
 REFUSED = [status(code, "authentication_error") for code in (401, 402, 403, 404)]
@@ -24,22 +26,37 @@ JUMPS = "0,26,-26,8760,0,-8760,1,-1"
 
 
 def shuffled_faults(chance: random.Random) -> list[Fault]:
-    """Put every fault a model has in an order: patience first, refusals last, both silence a process for a while."""
-    faults = [*UNUSABLE.values(), silent, *[WELL] * len(UNUSABLE)]
+    """Put every fault a model has in an order, patience first, a refusal last: both silence a process for a while."""
+    faults = [*UNUSABLE.values(), silent, *[WELL] * (len(UNUSABLE) // 3)]
     chance.shuffle(faults)
-    return [*BUSY, *faults, *REFUSED]
+    return [*BUSY, *faults, chance.choice(REFUSED)]
+
+
+def late(server: MessagesServer, asked: Asked) -> Reply:
+    """Answer well, after as long as a quick model takes."""
+    server.closing.wait(LATE_SECONDS)
+    return WELL(server, asked)
+
+
+async def kill_thinking(stage: Stage, kills: int) -> None:
+    """SIGKILL processes whose folds take time, so that leases and drafts are left behind."""
+    with messages_server(KEY) as provider:
+        provider.always = late
+        stage.told = {**stage.told, "ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": provider.url}
+        await kill_processes(stage, kills)
+        stage.book.counts["model questions"] += len(provider.asked)
 
 
 async def fail_models(stage: Stage) -> None:
     """Let the model fail in every way the Messages server knows, with good answers between; then it is well."""
     with messages_server(KEY) as provider:
-        provider.next_faults = faults = shuffled_faults(stage.random)
-        total = len(faults)
+        faults = shuffled_faults(stage.random)
+        provider.next_faults = list(faults)
         stage.told = {**stage.told, "ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": provider.url}
         patience = {"MODEL_SECONDS": "0.5", "FALLBACK_AFTER_SECONDS": "3"}
-        async with playing(stage, Company(doorways=2, guests=0, workers=2, chats=12), **patience):
+        async with playing(stage, Company(doorways=1, guests=0, workers=2, chats=12), **patience):
             await until(lambda: not provider.next_faults)
-        stage.book.counts["model faults"] += total - faults.count(WELL)
+        stage.book.counts["model faults"] += len(faults) - faults.count(WELL)
         stage.book.counts["model questions"] += len(provider.asked)
         stage.book.violations += [f"the provider refused: {reason}" for reason in provider.refused]
 
@@ -50,7 +67,8 @@ async def pause_worker(stage: Stage, chats: int) -> None:
         provider.always = slow
         stage.told = {**stage.told, "ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": provider.url}
         door = stage.doorway("stdio", WORKER="false")
-        sleeper, other = stage.worker("sleeper"), stage.worker("other")
+        # A lease so long that no renewal comes first: when the sleeper wakes, the fence alone is in its way.
+        sleeper, other = stage.worker("sleeper", LEASE_SECONDS="600"), stage.worker("other")
         scribe = Scribe("caller", stage.book, door, [f"chat {number}" for number in range(chats)], stage.seed)
         async with anyio.create_task_group() as backstage:
             backstage.start_soon(sleeper.live)
@@ -59,15 +77,21 @@ async def pause_worker(stage: Stage, chats: int) -> None:
             sleeper.signal(signal.SIGSTOP)
             stage.book.counts["workers paused"] += 1
             provider.always = None
+            await end_leases(stage)
             backstage.start_soon(other.live)
             await until_folded(stage.url, stage.book)
             provider.may_answer.set()
             sleeper.signal(signal.SIGCONT)
-            await sleeper.logged("event=lease_lost")
+            await until(lambda: sleeper.log.count("lease_lost") + sleeper.log.count("memory_written") >= chats)
             await write_everywhere(stage, scribe)
             await until_folded(stage.url, stage.book)
             backstage.cancel_scope.cancel()
     await conclude(stage)
+
+
+async def end_leases(stage: Stage) -> None:
+    """Let the time of all leases be over, by the database's clock."""
+    await read(stage.url, "update chat_memory.chat_work set due_at = now() where lease_token is not null returning 1")
 
 
 async def write_everywhere(stage: Stage, scribe: Scribe) -> None:
@@ -88,7 +112,7 @@ async def jump_clocks(stage: Stage, receipts: int) -> None:
         "CHAOS_CLOCK_SEEN": str(seen),
     }
     since = await now(stage)
-    async with playing(stage, Company(doorways=2, guests=2, workers=2)):
+    async with playing(stage, Company(doorways=1, guests=1, workers=1)):
         await stage.book.progress(receipts)
     foreign = await foreign_times(stage.url, since, await now(stage))
     stage.book.violations += [f"a time that is not the database's: {column}" for column in foreign]

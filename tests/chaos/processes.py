@@ -13,7 +13,7 @@ import psutil  # type: ignore[import-untyped] # its stubs would be one more thin
 from mcp import Client
 
 from chat_memory.storage.embedded.polling import poll
-from tests.chaos.book import LOOK_SECONDS, PATIENCE, WEATHER, name_error, until
+from tests.chaos.book import LOOK_SECONDS, PATIENCE, WEATHER, name_error
 from tests.sessions import SERVER, connect, connect_http
 
 WRAPPER = 'echo $$ >"$0/pid"; exec "$@" 2>>"$0/log"'
@@ -75,10 +75,6 @@ class Mortal:
         """Everything it wrote to stderr, in all its lives."""
         path = self.folder / "log"
         return path.read_text(errors="replace") if path.exists() else ""
-
-    async def logged(self, words: str) -> None:
-        """Wait until its log says something."""
-        await until(lambda: words in self.log)
 
 
 class Doorway(Mortal):

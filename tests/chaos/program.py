@@ -55,6 +55,7 @@ async def crowd(house: House, size: int) -> None:
 
 SCENES: dict[str, Scene] = {
     "processes killed": lambda house, size: scenes.kill_processes(house.stage, size),
+    "processes killed while the model thinks": lambda house, size: models.kill_thinking(house.stage, size),
     "postgresql ended": lambda house, size: scenes.end_postgresql(house.stage, house.place, size),
     "postgresql revived": lambda house, size: scenes.revive_postgresql(house.embedded, house.place, size),
     "connections cut": lambda house, size: scenes.cut_connections(house.stage, size),

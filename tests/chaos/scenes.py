@@ -13,7 +13,7 @@ from tests.chaos.book import LOOK_SECONDS, PATIENCE, until
 from tests.chaos.processes import Lasting, Mortal, Portal
 from tests.chaos.stage import Company, Stage, playing
 from tests.chaos.verdict import read
-from tests.connections import Cut, cutting_proxy
+from tests.connections import Cut, Proxy, cutting_proxy
 from tests.storage.embedded_occupant import Place, end_server
 
 BACKENDS = """
@@ -114,13 +114,24 @@ async def revive_postgresql(stage: Stage, place: Place, ends: int) -> None:
 
 
 async def cut_connections(stage: Stage, cuts: int) -> None:
-    """Cut connections to PostgreSQL: around the commit, in the middle of statements and of answers."""
-    async with cutting_proxy(stage.url) as proxy:
-        stage.told = {"CHAT_MEMORY_DATABASE_URL": proxy.url}
-        async with playing(stage, Company(doorways=1, guests=2, workers=1)):
+    """Cut connections to PostgreSQL: around the commit, in the middle of statements and of answers.
+
+    Servers and workers by turns, each behind a proxy of its own. Servers do not fold and writes have no keys, so that
+    what a server commits is a write whose outcome nothing but its call's id can tell.
+    """
+    async with cutting_proxy(stage.url) as servers, cutting_proxy(stage.url) as workers:
+        stage.told = {"CHAT_MEMORY_DATABASE_URL": servers.url}
+        stage.told_workers = {"CHAT_MEMORY_DATABASE_URL": workers.url}
+        async with playing(stage, Company(doorways=1, guests=2, workers=1, keyed=0), WORKER="false"):
             for number in range(cuts):
                 await stage.moment()
-                proxy.cut = [*Cut][number % len(Cut)]
-                proxy.armed = True
-                await until(lambda: not proxy.armed)
-                stage.book.counts[f"connections cut {proxy.cut}"] += 1
+                cut = [*Cut][number // 2 % len(Cut)]
+                await cut_one((servers, workers)[number % 2], cut)
+                stage.book.counts[f"connections cut {cut}"] += 1
+
+
+async def cut_one(proxy: Proxy, cut: Cut) -> None:
+    """Cut the next connection that gives occasion, and wait for it."""
+    proxy.cut = cut
+    proxy.armed = True
+    await until(lambda: not proxy.armed)

@@ -11,7 +11,7 @@ from random import Random
 import anyio
 
 from tests.chaos.book import PATIENCE, Book
-from tests.chaos.callers import Door, Scribe
+from tests.chaos.callers import KEYED_SHARE, Door, Scribe
 from tests.chaos.processes import Doorway, Lasting, Mortal, Portal
 from tests.chaos.verdict import judge, until_folded
 from tests.sessions import ERAS
@@ -41,6 +41,8 @@ class Stage:
     url: str
     told: Mapping[str, str]
     seed: int
+    told_workers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What workers are told otherwise."""
     book: Book = field(default_factory=Book)
     random: Random = field(init=False)
     mortals: list[Mortal] = field(default_factory=list[Mortal])
@@ -62,7 +64,7 @@ class Stage:
 
     def worker(self, name: str, **settings: str) -> Lasting:
         """Set up a worker."""
-        made = Lasting(name, self.folder / name, self.environment(**settings))
+        made = Lasting(name, self.folder / name, self.environment(**settings) | dict(self.told_workers))
         self.mortals.append(made)
         return made
 
@@ -97,6 +99,8 @@ class Company:
     """Callers of the one HTTP server."""
     workers: int = 1
     chats: int = 8
+    keyed: float = KEYED_SHARE
+    """Share of writes with an idempotency key."""
     padding: int = 0
     """Characters added to every turn."""
 
@@ -121,7 +125,7 @@ async def playing(stage: Stage, company: Company, **settings: str) -> AsyncGener
             async with anyio.create_task_group() as callers:
                 for number, door in enumerate(entries):
                     scribe = Scribe(f"caller {number}", stage.book, door, chats, stage.random.randrange(2**32))
-                    scribe.padding = company.padding
+                    scribe.keyed, scribe.padding = company.keyed, company.padding
                     callers.start_soon(scribe.run, eras[number])
                 yield
                 stage.book.closing = True
