@@ -1,48 +1,68 @@
-"""A network that breaks: a proxy in front of PostgreSQL that cuts a connection around its COMMIT."""
+"""A network that breaks: a proxy in front of PostgreSQL that cuts a connection at its COMMIT, or in mid-sentence."""
 
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from socket import SHUT_RDWR
 from urllib.parse import parse_qs, quote, urlsplit
 
 import anyio
-from anyio.abc import ByteStream
+from anyio.abc import ByteStream, SocketAttribute
 
 COMMIT = b"COMMIT;\0"
+APPEND = b"\0\0\0\x0bchat_memory\0\1"
+"""How the parameters of append_calls end, which commits by itself: with the bell\'s channel."""
+BROKEN = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, OSError)
+"""What a side that went away looks like from here."""
+
+
+class Cut(StrEnum):
+    """Where a connection is cut."""
+
+    BEFORE_COMMIT = "before the commit arrives"
+    AFTER_COMMIT = "after the commit, before its answer"
+    IN_STATEMENT = "in the middle of a statement"
+    IN_ANSWER = "in the middle of an answer"
 
 
 @dataclass(slots=True)
 class Proxy:
-    """Where to connect instead, whether the next commit is cut, and how many were."""
+    """Where to connect instead, how the next connection is cut once it is armed, and how many were."""
 
     url: str
-    after_commit: bool
+    cut: Cut
     armed: bool = False
     cuts: int = 0
-    mark: bytes = COMMIT
+
+    def takes(self, data: bytes, *, answer: bool = False) -> bool:
+        """Tell whether these bytes are the ones that do not get through, and count them."""
+        fits = COMMIT in data or APPEND in data or self.cut in (Cut.IN_STATEMENT, Cut.IN_ANSWER)
+        if not (self.armed and fits and answer == (self.cut is Cut.IN_ANSWER)):
+            return False
+        self.armed, self.cuts = False, self.cuts + 1
+        return True
 
 
 @asynccontextmanager
-async def cutting_proxy(url: str, *, after_commit: bool) -> AsyncGenerator[Proxy]:
-    """Stand between a client and PostgreSQL; once armed, cut the connection of the next commit.
+async def cutting_proxy(url: str, *, after_commit: bool = True) -> AsyncGenerator[Proxy]:
+    """Stand between a client and PostgreSQL; once armed, cut the next that commits, or as `cut` says.
 
-    `mark` says where, when not at a commit. With `after_commit` the server has done it and its answer is lost, else the
-    commit never arrives.
+    With `after_commit` the server has done it and its answer is lost, else the commit never arrives.
     """
     parts = urlsplit(url)
     folder = Path(tempfile.mkdtemp(prefix="chat-memory-proxy-"))
     credentials = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
-    proxy = Proxy(f"{parts.scheme}://{credentials}{parts.path}?host={quote(str(folder), safe='')}", after_commit)
+    where = f"{parts.scheme}://{credentials}{parts.path}?host={quote(str(folder), safe='')}"
+    proxy = Proxy(where, Cut.AFTER_COMMIT if after_commit else Cut.BEFORE_COMMIT)
 
     async def serve(client: ByteStream) -> None:
-        async with client, await connect(url) as server:
-            commit = await pass_until_cut(proxy, client, server)
-            if commit and proxy.after_commit:
-                await server.send(commit)
-                await server.receive()
+        with suppress(*BROKEN):
+            async with client, await connect(url) as server:
+                await Link(proxy, client, server).run()
 
     async with (
         await anyio.create_unix_listener(folder / ".s.PGSQL.5432") as listener,
@@ -54,25 +74,58 @@ async def cutting_proxy(url: str, *, after_commit: bool) -> AsyncGenerator[Proxy
     shutil.rmtree(folder)
 
 
-async def pass_until_cut(proxy: Proxy, client: ByteStream, server: ByteStream) -> bytes:
-    """Carry bytes both ways until one side leaves, or until an armed proxy sees a commit, which is returned."""
-    commit = b""
-    async with anyio.create_task_group() as group:
-        group.start_soon(pass_answers, client, server, group.cancel_scope)
-        async for data in client:
-            if proxy.armed and proxy.mark in data:
-                proxy.armed, proxy.cuts, commit = False, proxy.cuts + 1, data
-                break
-            await server.send(data)
-        group.cancel_scope.cancel()
-    return commit
+class Link:
+    """Two sides, until one of them leaves or an armed proxy cuts in.
 
+    Ends by shutting down: closed under a receive, a socket of anyio leaves its number behind in the selector.
+    """
 
-async def pass_answers(client: ByteStream, server: ByteStream, scope: anyio.CancelScope) -> None:
-    """Carry what PostgreSQL answers."""
-    async for data in server:
-        await client.send(data)
-    scope.cancel()
+    def __init__(self, proxy: Proxy, client: ByteStream, server: ByteStream) -> None:
+        """Stand between `client` and `server`."""
+        self.proxy = proxy
+        self.client = client
+        self.server = server
+        self._deaf = False
+        self._answered = anyio.Event()
+
+    async def run(self) -> None:
+        """Carry bytes both ways."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._carry, self._pass_answers)
+            await self._carry(self._pass_questions)
+
+    async def _carry(self, way: Callable[[], Awaitable[None]]) -> None:
+        with suppress(*BROKEN):
+            await way()
+        self._answered.set()
+        for side in (self.client, self.server):
+            with suppress(OSError):
+                side.extra(SocketAttribute.raw_socket).shutdown(SHUT_RDWR)  # noqa: S610 - not Django's
+
+    async def _pass_questions(self) -> None:
+        async for data in self.client:
+            if self.proxy.takes(data):
+                await self._break_off(data)
+                return
+            await self.server.send(data)
+
+    async def _break_off(self, data: bytes) -> None:
+        """Let through of the last bytes what this kind of cut lets through."""
+        if self.proxy.cut is Cut.IN_STATEMENT:
+            await self.server.send(data[: len(data) // 2])
+        if self.proxy.cut is Cut.AFTER_COMMIT:
+            self._deaf = True
+            await self.server.send(data)
+            await self._answered.wait()
+
+    async def _pass_answers(self) -> None:
+        async for data in self.server:
+            if self._deaf:
+                return
+            if self.proxy.takes(data, answer=True):
+                await self.client.send(data[: len(data) // 2])
+                return
+            await self.client.send(data)
 
 
 async def connect(url: str) -> ByteStream:

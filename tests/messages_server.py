@@ -6,6 +6,7 @@ the ways a provider fails.
 
 import json
 import re
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -218,6 +219,15 @@ def is_strict(output: dict[str, Any]) -> bool:
     return output["type"] == "json_schema" and closed and not any("maxLength" in node for node in nodes)
 
 
+class Listener(ThreadingHTTPServer):
+    """Takes connections, and a client that was killed for what it is."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as socketserver has them
+        """Say nothing of a client that went away; print what is our own fault."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def messages_server(key: str) -> Generator[MessagesServer]:
     """Serve on a free port of this machine until the block ends."""
@@ -245,7 +255,7 @@ def messages_server(key: str) -> Generator[MessagesServer]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
             """Say nothing: pytest's output is for failures."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
+    with Listener(("127.0.0.1", 0), Handler) as listener:
         listener.daemon_threads = True
         server.url = f"http://127.0.0.1:{listener.server_port}"
         thread = threading.Thread(target=listener.serve_forever, args=(0.05,))

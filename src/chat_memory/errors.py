@@ -67,11 +67,6 @@ ChatMemoryError
 ├── CheckupError                     what doctor found
 │   ├── FailedChatsError
 │   └── ProbeFailedError
-├── BenchError                       the benchmark has no numbers to show
-│   ├── UnknownSuiteError
-│   ├── NoPeersError
-│   ├── UnreadableResultsError
-│   └── DisprovedError               what was measured was not done
 └── DemoError                        the demo could not show what it is for
     ├── UnreadableLineError
     ├── NoPosixError
@@ -357,26 +352,6 @@ class FailedChatsError(CheckupError):
 
 class ProbeFailedError(CheckupError):
     """The probe chat was not folded: it reads version {version} with {pending} turns pending. The log on stderr names the reason."""
-
-
-class BenchError(ChatMemoryError):
-    """The benchmark cannot measure."""
-
-
-class UnknownSuiteError(BenchError):
-    """There is no suite {name!r}: did you mean {nearest}? Suites: {known}."""
-
-
-class NoPeersError(BenchError):
-    """{missing} to compare with: not installed. pip install 'chat-memory[bench]', or from a clone pip install -e '.[bench]'."""
-
-
-class UnreadableResultsError(BenchError):
-    """{file} holds no results: {problem}. chat-memory bench --json FILE writes what compare reads."""
-
-
-class DisprovedError(BenchError):
-    """{what} is {found}, not {expected}: what was measured was not done, so there are no numbers. Run it again alone; if it stays so, please report it with this line."""
 
 
 class DemoError(ChatMemoryError):

@@ -10,15 +10,9 @@ from chat_memory.errors import (
     RefusedStatementError,
     UnsafeDurabilityError,
 )
-from chat_memory.storage.database import (
-    Database,
-    ServerFacts,
-    Session,
-    describe_url,
-    open_database,
-    read_server_facts,
-    refuse_unfit_server,
-)
+from chat_memory.storage.database import Database, Session, open_database
+from chat_memory.storage.faults import describe_url
+from chat_memory.storage.fitness import ServerFacts, read_server_facts, refuse_unfit_server
 from tests.chats import append
 from tests.conftest import run_on, with_database
 

@@ -12,7 +12,8 @@ import pytest
 import chat_memory
 from chat_memory.errors import DatabaseUnreachableError
 from chat_memory.storage.bell import Bell, Ring
-from chat_memory.storage.database import Database, Session, translated
+from chat_memory.storage.database import Database, Session
+from chat_memory.storage.faults import translated
 from tests.chats import append, key_of
 from tests.conftest import with_database
 

@@ -103,7 +103,6 @@ async def test_a_write_whose_connection_broke_is_looked_up_not_repeated(database
         open_database(proxy.url, pool_size=2) as db,
     ):
         await append(db, "a", "first")
-        proxy.mark = b"second"
         proxy.armed = True
         appended = await append(db, "a", "second")
         assert proxy.cuts == 1

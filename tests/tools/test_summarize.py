@@ -29,6 +29,14 @@ async def test_summarize_folds_everything_pending_now(box: Toolbox, alice: Calle
     assert "Ada" in reply.user_confirmed.values()
 
 
+async def test_summarize_goes_on_until_everything_is_folded(box: Toolbox, alice: Caller) -> None:
+    """Without the loop in summarize it would return after as much as one fold takes."""
+    small = replace(box, settings=box.settings.model_copy(update={"fold_bytes": 262_144}))
+    await say(box, alice, *("A long turn. " * 16_000 for _ in range(3)))
+    reply = await summarize(small, alice, "a")
+    assert (reply.folded, reply.pending, reply.version) == (3, 0, 3)
+
+
 async def test_summarize_with_nothing_pending_folds_nothing(box: Toolbox, alice: Caller) -> None:
     await say(box, alice, "My name is Ada.")
     await summarize(box, alice, "a")

@@ -19,15 +19,10 @@ from chat_memory.server.app import Opened, compose, database_source
 from chat_memory.settings import Settings, xdg_data_home
 from chat_memory.storage import chat_work
 from chat_memory.storage.bell import Bell
-from chat_memory.storage.database import (
-    Database,
-    ServerFacts,
-    describe_url,
-    open_database,
-    read_server_facts,
-    refuse_unfit_server,
-)
+from chat_memory.storage.database import Database, open_database
 from chat_memory.storage.embedded import default_data_dir
+from chat_memory.storage.faults import describe_url
+from chat_memory.storage.fitness import ServerFacts, read_server_facts, refuse_unfit_server
 from chat_memory.storage.migrations import migrate, read_schema_number
 from chat_memory.tools.budget import refuse_beyond_budget
 from chat_memory.tools.forget import forget

@@ -17,8 +17,9 @@ from chat_memory.errors import UnnamedChatsError
 from chat_memory.models import ChatKey
 from chat_memory.server.app import database_source
 from chat_memory.settings import Settings, read_settings
-from chat_memory.storage.database import Database, open_database, read_server_facts, refuse_unfit_server
+from chat_memory.storage.database import Database, open_database
 from chat_memory.storage.failures import Failure, list_failures, redrive_all, redrive_chats
+from chat_memory.storage.fitness import read_server_facts, refuse_unfit_server
 from chat_memory.storage.migrations import migrate
 from chat_memory.telemetry import configure_logging
 

@@ -6,7 +6,8 @@ import typer
 from chat_memory.server.app import database_source
 from chat_memory.settings import Settings, read_settings
 from chat_memory.storage import migrations
-from chat_memory.storage.database import open_database, read_server_facts, refuse_unfit_server
+from chat_memory.storage.database import open_database
+from chat_memory.storage.fitness import read_server_facts, refuse_unfit_server
 from chat_memory.telemetry import configure_logging
 
 

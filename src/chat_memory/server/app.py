@@ -22,8 +22,9 @@ from chat_memory.prompts.choice import open_summarizers
 from chat_memory.settings import Settings
 from chat_memory.storage import model_spend
 from chat_memory.storage.bell import Bell
-from chat_memory.storage.database import Database, ServerFacts, open_database, read_server_facts, refuse_unfit_server
+from chat_memory.storage.database import Database, open_database
 from chat_memory.storage.embedded import EmbeddedServer, begin_start, close_unused
+from chat_memory.storage.fitness import ServerFacts, read_server_facts, refuse_unfit_server
 from chat_memory.storage.migrations import migrate
 from chat_memory.telemetry import Event, log
 from chat_memory.tools.toolbox import Toolbox

@@ -11,15 +11,8 @@ import anyio
 
 from chat_memory.errors import DatabaseError, DatabaseUnreachableError, SilentBellError, UnreachableBellError
 from chat_memory.models import ChatKey
-from chat_memory.storage.database import (
-    CONNECT_SECONDS,
-    Connection,
-    Database,
-    Session,
-    connect,
-    describe_url,
-    translated,
-)
+from chat_memory.storage.database import CONNECT_SECONDS, Connection, Database, Session, connect
+from chat_memory.storage.faults import describe_url, translated
 from chat_memory.storage.queries import load_queries
 from chat_memory.telemetry import Event, log
 

@@ -4,22 +4,17 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal, TypeAlias, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from typing import Literal, TypeAlias, TypeVar
 
 import anyio
 import asyncpg
 import asyncpg.pool
 
 from chat_memory.errors import (
-    ChatBusyError,
-    DatabaseError,
     DatabaseUnreachableError,
-    LostStatementError,
-    OldServerError,
     RefusedStatementError,
-    UnsafeDurabilityError,
 )
+from chat_memory.storage.faults import GONE, MISWRITTEN, ROLLED_BACK, describe_url, reason_of, translated
 from chat_memory.storage.queries import Query
 
 Record: TypeAlias = asyncpg.Record
@@ -41,35 +36,9 @@ RUN_PAUSE_SECONDS = 0.25
 """Pause before the next try, doubled each time: a restarting PostgreSQL needs about a second."""
 TRANSACTION_TRIES = 5
 """Deadlocks and serialization failures are nobody's fault: the whole transaction runs again, this often at most."""
-OLDEST_SERVER = 15
-"""First PostgreSQL major version the SQL of this room runs on."""
 
-GONE = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-    OSError,
-    TimeoutError,
-)
-"""What asyncpg raises when no server answers or a connection broke: the outcome of a statement is unknown."""
-REFUSED_LOGIN = (
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.ClientConfigurationError,
-)
-SCHEMES = ("postgresql", "postgres")
-UNREADABLE = "a URL that cannot be read"
-MISWRITTEN = "it should be postgresql://user:password@host:port/name, with @ / ? # of the password as %40 %2F %3F %23"
-LOST_STATEMENT = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
-"""What a statement prepared on another server connection ends in, behind a transaction pooler."""
 STATEMENTS = 100
 """How many statements a connection keeps prepared: more than there are in this room."""
-ROLLED_BACK = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
 @dataclass(slots=True)
@@ -223,47 +192,6 @@ async def retried(attempt: Callable[[int], Awaitable[Result]]) -> Result:
     raise AssertionError  # the loop returns or raises
 
 
-class translated:  # noqa: N801 - reads as a word at its place of use
-    """Let asyncpg's errors leave this room in our words; rollbacks worth another try pass as they are."""
-
-    def __init__(self, url: str) -> None:
-        """Remember whom to name."""
-        self.url = url
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        """Translate."""
-        if isinstance(error, GONE + REFUSED_LOGIN) and not isinstance(error, DatabaseError):
-            raise DatabaseUnreachableError(where=describe_url(self.url), reason=reason_of(error)) from error
-        if isinstance(error, asyncpg.LockNotAvailableError):
-            raise ChatBusyError from error
-        if isinstance(error, LOST_STATEMENT):
-            raise LostStatementError(reason=reason_of(error)) from error
-        if isinstance(error, asyncpg.PostgresError) and not isinstance(error, ROLLED_BACK):
-            raise RefusedStatementError(reason=reason_of(error)) from error
-
-
-def reason_of(error: BaseException) -> str:
-    """Say in one line what went wrong."""
-    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-
-
-def describe_url(url: str) -> str:
-    """Name a database without its password: host, port and name only, and nothing of a URL whose parts are in doubt."""
-    try:
-        parts = urlsplit(url)
-        query = parse_qs(parts.query)
-        if parts.scheme not in SCHEMES or "@" in parts.path + parts.query + parts.fragment:
-            return UNREADABLE  # a password with an unescaped / ? or # ends up in any of these
-        host = parts.hostname or query.get("host", [""])[0] or "the default host"
-        port = parts.port or query.get("port", ["5432"])[0]
-    except ValueError:
-        return UNREADABLE
-    return f"{host}:{port}{parts.path}"
-
-
 async def connect(url: str) -> Connection:
     """Open one connection, outside any pool, that keeps nothing prepared. Its user ends it, and translates.
 
@@ -322,41 +250,3 @@ async def open_database(
             await pool.close()
         if closing.cancelled_caught:
             pool.terminate()
-
-
-@dataclass(frozen=True, slots=True)
-class ServerFacts:
-    """What a PostgreSQL says about itself."""
-
-    version: int
-    settings: dict[str, str]
-    role: str
-
-
-DURABILITY = ("fsync", "synchronous_commit")
-"""Settings without which a commit may be lost after it was answered."""
-
-
-async def read_server_facts(db: Database) -> ServerFacts:
-    """Ask the server for its major version, its durability settings and the role we are."""
-    async with db.session() as session:
-        row = await session.connection.fetchrow(
-            "select current_setting('server_version_num')::integer / 10000, current_user, "
-            + ", ".join(f"current_setting('{name}')" for name in DURABILITY)
-        )
-    values: list[Any] = list(row or ())
-    return ServerFacts(values[0], dict(zip(DURABILITY, values[2:], strict=True)), values[1])
-
-
-def refuse_unfit_server(facts: ServerFacts, *, allow_unsafe: bool) -> None:
-    """Stop before the first write when this server would lose it.
-
-    Raises:
-        OldServerError: older than PostgreSQL 15.
-        UnsafeDurabilityError: a durability setting is off and that was not allowed.
-    """
-    if facts.version < OLDEST_SERVER:
-        raise OldServerError(found=facts.version, needed=OLDEST_SERVER)
-    unsafe = [name for name, value in facts.settings.items() if value == "off"]
-    if unsafe and not allow_unsafe:
-        raise UnsafeDurabilityError(setting=" and ".join(unsafe))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from chat_memory.errors import UnreadableResultsError
 from chat_memory.lab.bench.ground import Ground, Numbers
 from chat_memory.lab.bench.results import Line, compare, describe_machine, read_results, write_results
+from chat_memory.lab.errors import UnreadableResultsError
 
 
 async def test_results_are_read_back_as_they_were_written(ground: Ground, tmp_path: Path) -> None:

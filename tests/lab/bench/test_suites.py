@@ -10,14 +10,7 @@ import anyio.lowlevel
 import asyncpg
 import pytest
 
-from chat_memory.errors import (
-    ChatBusyError,
-    ChatMemoryError,
-    DisprovedError,
-    NoPeersError,
-    UnknownSuiteError,
-    UnsafeDurabilityError,
-)
+from chat_memory.errors import ChatBusyError, ChatMemoryError, UnsafeDurabilityError
 from chat_memory.lab.bench import chats
 from chat_memory.lab.bench.chats import Load, offer
 from chat_memory.lab.bench.commit_floor import TABLE, check_rows, run_asyncpg
@@ -29,6 +22,7 @@ from chat_memory.lab.bench.rows import check_written
 from chat_memory.lab.bench.suites import SUITES, choose, run_or_stop
 from chat_memory.lab.bench.summarizers import DELTA, SUMMARY_BYTES, NoModel
 from chat_memory.lab.bench.writing import append, make_call
+from chat_memory.lab.errors import DisprovedError, NoPeersError, UnknownSuiteError
 from chat_memory.models import Caller
 from chat_memory.tools.get_memory import get_memory
 

@@ -13,14 +13,14 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 from chat_memory.cli.bench.table import print_results
 from chat_memory.cli.console import open_console
 from chat_memory.cli.demo.scratch import scratch_folder
-from chat_memory.errors import NoPeersError
 from chat_memory.lab.bench.ground import FULL, QUICK, Ground, Numbers
 from chat_memory.lab.bench.results import describe_machine, write_results
 from chat_memory.lab.bench.suites import choose
 from chat_memory.lab.bench.suites import run as run_suite
+from chat_memory.lab.errors import NoPeersError
 from chat_memory.settings import Settings, read_settings
-from chat_memory.storage.database import describe_url
 from chat_memory.storage.embedded import start_embedded
+from chat_memory.storage.faults import describe_url
 from chat_memory.telemetry import configure_logging
 
 

@@ -25,7 +25,7 @@ from chat_memory.lab.bench.rows import PATIENCE_SECONDS, SETTLE, check_written, 
 from chat_memory.lab.bench.summarizers import NoModel, SlowModel
 from chat_memory.lab.bench.visible import SAID_BY_USER
 from chat_memory.models import Caller
-from chat_memory.storage.database import translated
+from chat_memory.storage.faults import translated
 from chat_memory.tools.get_memory import get_memory
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory

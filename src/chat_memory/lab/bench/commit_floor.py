@@ -9,9 +9,9 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import anyio
 import asyncpg
 
-from chat_memory.errors import DisprovedError
 from chat_memory.lab.bench.ground import Ground, Numbers, own_database, require, run_statements
 from chat_memory.lab.bench.writing import SAID
+from chat_memory.lab.errors import DisprovedError
 from chat_memory.settings import inherited_environment
 
 DEBIAN = Path("/usr/lib/postgresql")

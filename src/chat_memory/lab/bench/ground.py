@@ -11,12 +11,13 @@ from urllib.parse import urlsplit, urlunsplit
 import anyio
 import asyncpg
 
-from chat_memory.errors import DisprovedError
+from chat_memory.lab.errors import DisprovedError
 from chat_memory.prompts.summarizer import Summarizer
 from chat_memory.server.app import background, open_toolbox
 from chat_memory.settings import Settings
 from chat_memory.storage.bell import Bell
-from chat_memory.storage.database import DURABILITY, read_server_facts, translated
+from chat_memory.storage.faults import translated
+from chat_memory.storage.fitness import DURABILITY, read_server_facts
 from chat_memory.tools.toolbox import Toolbox
 
 Numbers: TypeAlias = dict[str, float | str]

@@ -12,9 +12,9 @@ from typing import cast
 import asyncpg
 
 from chat_memory import __version__
-from chat_memory.errors import UnreadableResultsError
 from chat_memory.lab.bench.ground import Ground, Numbers
-from chat_memory.storage.database import translated
+from chat_memory.lab.errors import UnreadableResultsError
+from chat_memory.storage.faults import translated
 
 LIBRARIES = ("anyio", "asyncpg", "mcp", "uvloop", "pgqueuer", "procrastinate")
 CPU_INFO = Path("/proc/cpuinfo")

@@ -4,7 +4,7 @@ import anyio
 import asyncpg
 
 from chat_memory.lab.bench.ground import require
-from chat_memory.storage.database import translated
+from chat_memory.storage.faults import translated
 
 COUNTS = """
 select

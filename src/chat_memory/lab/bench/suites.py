@@ -8,9 +8,10 @@ from typing import TypeAlias
 
 import anyio
 
-from chat_memory.errors import ChatMemoryError, UnknownSuiteError
+from chat_memory.errors import ChatMemoryError
 from chat_memory.lab.bench import append, chats, commit_floor, drain, peers, transport, visible
 from chat_memory.lab.bench.ground import Ground, Numbers
+from chat_memory.lab.errors import UnknownSuiteError
 from chat_memory.server.signals import answer_signals
 
 Measure: TypeAlias = Callable[[Ground], Awaitable[Numbers]]

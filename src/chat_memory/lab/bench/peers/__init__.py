@@ -11,12 +11,12 @@ from typing import Protocol
 
 import anyio
 
-from chat_memory.errors import NoPeersError
 from chat_memory.lab.bench.ground import Ground, Numbers, own_database, require, run_statements
 from chat_memory.lab.bench.latencies import Latencies
 from chat_memory.lab.bench.peers.pgqueuer import PgQueuer
 from chat_memory.lab.bench.peers.procrastinate import Procrastinate
 from chat_memory.lab.bench.visible import PATIENCE_SECONDS, pause
+from chat_memory.lab.errors import NoPeersError
 
 BATCH = 1_000
 """Jobs enqueued by one call: neither library gains by more."""

@@ -1,0 +1,48 @@
+"""Whether a PostgreSQL is fit for memory: recent enough, and keeping what it confirms."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from chat_memory.errors import OldServerError, UnsafeDurabilityError
+from chat_memory.storage.database import Database
+
+OLDEST_SERVER = 15
+"""First PostgreSQL major version the SQL of this room runs on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What a PostgreSQL says about itself."""
+
+    version: int
+    settings: dict[str, str]
+    role: str
+
+
+DURABILITY = ("fsync", "synchronous_commit")
+"""Settings without which a commit may be lost after it was answered."""
+
+
+async def read_server_facts(db: Database) -> ServerFacts:
+    """Ask the server for its major version, its durability settings and the role we are."""
+    async with db.session() as session:
+        row = await session.connection.fetchrow(
+            "select current_setting('server_version_num')::integer / 10000, current_user, "
+            + ", ".join(f"current_setting('{name}')" for name in DURABILITY)
+        )
+    values: list[Any] = list(row or ())
+    return ServerFacts(values[0], dict(zip(DURABILITY, values[2:], strict=True)), values[1])
+
+
+def refuse_unfit_server(facts: ServerFacts, *, allow_unsafe: bool) -> None:
+    """Stop before the first write when this server would lose it.
+
+    Raises:
+        OldServerError: older than PostgreSQL 15.
+        UnsafeDurabilityError: a durability setting is off and that was not allowed.
+    """
+    if facts.version < OLDEST_SERVER:
+        raise OldServerError(found=facts.version, needed=OLDEST_SERVER)
+    unsafe = [name for name, value in facts.settings.items() if value == "off"]
+    if unsafe and not allow_unsafe:
+        raise UnsafeDurabilityError(setting=" and ".join(unsafe))
