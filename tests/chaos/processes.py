@@ -18,8 +18,9 @@ from tests.sessions import SERVER, connect, connect_http
 
 WRAPPER = 'echo $$ >"$0/pid"; exec "$@" 2>>"$0/log"'
 """Leaves the pid and the log where we find them, and then is the program."""
-ENDS = (0, 130, -signal.SIGINT)
-"""How a program leaves that is told to: in order, or interrupted while it starts, which Python shows either way."""
+EARLY_ENDS = (0, 130, -signal.SIGINT, -signal.SIGTERM)
+"""How a program may leave that is told to before it has started; after that, in order only."""
+STARTED = "_started "
 
 
 def is_alive(process: psutil.Process) -> bool:
@@ -99,6 +100,7 @@ class Lasting(Mortal):
     async def live(self) -> None:
         """Run it until cancelled; told to end, it must end well."""
         while True:
+            logged = len(self.log)
             async with await anyio.open_process(self.command(*self.arguments), env=self.environment) as process:
                 before = self.kills
                 try:
@@ -106,7 +108,7 @@ class Lasting(Mortal):
                     if self.kills == before and not self._was_told_why(code):
                         self.faults.append(f"{self.name} ended by itself with code {code}")
                 except anyio.get_cancelled_exc_class():
-                    await self._end(process)
+                    await self._end(process, logged)
                     raise
 
     def _was_told_why(self, code: int) -> bool:
@@ -115,12 +117,13 @@ class Lasting(Mortal):
         kind = name_error(last[0].removeprefix("chat-memory: "))
         return code == 1 and kind is not None and issubclass(kind, WEATHER)
 
-    async def _end(self, process: anyio.abc.Process) -> None:
+    async def _end(self, process: anyio.abc.Process, logged: int) -> None:
         with anyio.CancelScope(shield=True), anyio.move_on_after(PATIENCE):
             before = self.kills
+            ends = (0,) if STARTED in self.log[logged:] else EARLY_ENDS
             process.terminate()
             code = await process.wait()
-            if code not in ENDS and self.kills == before:
+            if code not in ends and self.kills == before:
                 self.faults.append(f"{self.name} ended with code {code} when it was told to")
 
 
