@@ -18,9 +18,10 @@ from tests.sessions import SERVER, connect, connect_http
 
 WRAPPER = 'echo $$ >"$0/pid"; exec "$@" 2>>"$0/log"'
 """Leaves the pid and the log where we find them, and then is the program."""
-EARLY_ENDS = (0, 130, -signal.SIGINT, -signal.SIGTERM)
-"""How a program may leave that is told to before it has started; after that, in order only."""
-STARTED = "_started "
+EARLY_ENDS = (0, 1, 130, -signal.SIGINT, -signal.SIGTERM)
+"""How a program may leave that is told to before it works, or while it gives up for lack of a database."""
+WORKS = "event=memory_written"
+"""One that has folded since it was started leaves in order."""
 
 
 def is_alive(process: psutil.Process) -> bool:
@@ -120,7 +121,7 @@ class Lasting(Mortal):
     async def _end(self, process: anyio.abc.Process, logged: int) -> None:
         with anyio.CancelScope(shield=True), anyio.move_on_after(PATIENCE):
             before = self.kills
-            ends = (0,) if STARTED in self.log[logged:] else EARLY_ENDS
+            ends = (0,) if WORKS in self.log[logged:] else EARLY_ENDS
             process.terminate()
             code = await process.wait()
             if code not in ends and self.kills == before:

@@ -89,9 +89,10 @@ async def test_append_renewal_finalize_and_forget_at_once_keep_their_books() -> 
     assert min(report.counts[name] for name in ("folds", "renewals", "chats forgotten")) > 0
 
 
-@pytest.mark.skipif(not may_mount(), reason="a small disk is a mount, which takes root and a container that allows it")
 async def test_a_full_disk_costs_named_errors_and_is_over_when_there_is_room() -> None:
     """Fails without the last two lines of `translated`: PostgreSQL's own error would reach the caller."""
+    if not may_mount():
+        pytest.skip("a small disk is a mount, which takes root and a container that allows it")
     report = await played(SMALL_DISK, 0)
     assert report.errors["RefusedStatementError"] > 0
     assert report.counts["postgresql panicked"] > 0
