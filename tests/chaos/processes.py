@@ -40,6 +40,8 @@ class Mortal:
     folder: Path
     environment: Mapping[str, str]
     kills: int = 0
+    dying: bool = False
+    """Killed, and not yet seen gone: who connects now would meet a dead man."""
 
     def __post_init__(self) -> None:
         """Make its folder."""
@@ -54,9 +56,11 @@ class Mortal:
         process = self._process()
         if process is None:
             return False
+        self.dying = True
         self.kills += 1
         process.kill()
         poll(lambda: not is_alive(process), PATIENCE)
+        self.dying = False
         return True
 
     def signal(self, number: int) -> None:
@@ -146,7 +150,7 @@ class Portal(Lasting):
     async def open(self, era: str) -> AsyncGenerator[Client]:
         """Connect, once somebody listens."""
         with anyio.fail_after(PATIENCE):
-            while not await self._listens():  # noqa: ASYNC110 - a port rings no bell
+            while self.dying or not await self._listens():  # noqa: ASYNC110 - a port rings no bell
                 await anyio.sleep(LOOK_SECONDS)
         async with connect_http(era, f"http://127.0.0.1:{self.port}/mcp") as client:
             yield client
