@@ -43,7 +43,7 @@ async def kill_thinking(stage: Stage, kills: int) -> None:
     with messages_server(KEY) as provider:
         provider.always = late
         stage.told = {**stage.told, "ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": provider.url}
-        await kill_processes(stage, kills)
+        await kill_processes(stage, kills, Company(doorways=1, guests=1, workers=2))
         stage.book.counts["model questions"] += len(provider.asked)
 
 

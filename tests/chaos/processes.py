@@ -18,8 +18,10 @@ from tests.sessions import SERVER, connect, connect_http
 
 WRAPPER = 'echo $$ >"$0/pid"; exec "$@" 2>>"$0/log"'
 """Leaves the pid and the log where we find them, and then is the program."""
-ENDS = (0, 130, -signal.SIGINT)
-"""How a program leaves that is told to: in order, or interrupted while it starts, which Python shows either way."""
+EARLY_ENDS = (0, 1, 130, -signal.SIGINT, -signal.SIGTERM)
+"""How a program may leave that is told to before it works, or while it gives up for lack of a database."""
+WORKS = "event=memory_written"
+"""One that has folded since it was started leaves in order."""
 
 
 def is_alive(process: psutil.Process) -> bool:
@@ -38,6 +40,8 @@ class Mortal:
     folder: Path
     environment: Mapping[str, str]
     kills: int = 0
+    dying: bool = False
+    """Killed, and not yet seen gone: who connects now would meet a dead man."""
 
     def __post_init__(self) -> None:
         """Make its folder."""
@@ -52,9 +56,11 @@ class Mortal:
         process = self._process()
         if process is None:
             return False
+        self.dying = True
         self.kills += 1
         process.kill()
         poll(lambda: not is_alive(process), PATIENCE)
+        self.dying = False
         return True
 
     def signal(self, number: int) -> None:
@@ -99,6 +105,7 @@ class Lasting(Mortal):
     async def live(self) -> None:
         """Run it until cancelled; told to end, it must end well."""
         while True:
+            logged = len(self.log)
             async with await anyio.open_process(self.command(*self.arguments), env=self.environment) as process:
                 before = self.kills
                 try:
@@ -106,7 +113,7 @@ class Lasting(Mortal):
                     if self.kills == before and not self._was_told_why(code):
                         self.faults.append(f"{self.name} ended by itself with code {code}")
                 except anyio.get_cancelled_exc_class():
-                    await self._end(process)
+                    await self._end(process, logged)
                     raise
 
     def _was_told_why(self, code: int) -> bool:
@@ -115,12 +122,13 @@ class Lasting(Mortal):
         kind = name_error(last[0].removeprefix("chat-memory: "))
         return code == 1 and kind is not None and issubclass(kind, WEATHER)
 
-    async def _end(self, process: anyio.abc.Process) -> None:
+    async def _end(self, process: anyio.abc.Process, logged: int) -> None:
         with anyio.CancelScope(shield=True), anyio.move_on_after(PATIENCE):
             before = self.kills
+            ends = (0,) if WORKS in self.log[logged:] else EARLY_ENDS
             process.terminate()
             code = await process.wait()
-            if code not in ENDS and self.kills == before:
+            if code not in ends and self.kills == before:
                 self.faults.append(f"{self.name} ended with code {code} when it was told to")
 
 
@@ -142,7 +150,7 @@ class Portal(Lasting):
     async def open(self, era: str) -> AsyncGenerator[Client]:
         """Connect, once somebody listens."""
         with anyio.fail_after(PATIENCE):
-            while not await self._listens():  # noqa: ASYNC110 - a port rings no bell
+            while self.dying or not await self._listens():  # noqa: ASYNC110 - a port rings no bell
                 await anyio.sleep(LOOK_SECONDS)
         async with connect_http(era, f"http://127.0.0.1:{self.port}/mcp") as client:
             yield client

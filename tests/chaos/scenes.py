@@ -22,9 +22,12 @@ where datname = current_database() and backend_type = 'client backend' and pid <
 """
 
 
-async def kill_processes(stage: Stage, kills: int) -> None:
+CROWD = Company(doorways=2, guests=2, workers=2)
+
+
+async def kill_processes(stage: Stage, kills: int, company: Company = CROWD) -> None:
     """SIGKILL servers and workers at random moments, now and then several at once."""
-    async with playing(stage, Company(doorways=2, guests=2, workers=2)):
+    async with playing(stage, company):
         while killed(stage) < kills:
             await stage.moment()
             await kill_somebody(stage)
