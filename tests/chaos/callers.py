@@ -8,7 +8,7 @@ import anyio
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 
-from chat_memory.errors import ModelError
+from chat_memory.errors import FoldError
 from tests.chaos.book import PATIENCE, WEATHER, Book, Write
 from tests.sessions import call, text_of
 
@@ -123,7 +123,7 @@ class Scribe:
     async def _fold(self, client: Client, deaths: int, chat_id: str) -> None:
         told = await self._call(client, deaths, "summarize", chat_id=chat_id, wait_seconds=SHORT_WAIT)
         if isinstance(told, str):
-            self.book.refuse(told, (*WEATHER, ModelError))
+            self.book.refuse(told, (*WEATHER, FoldError))
 
     async def _call(self, client: Client, deaths: int, tool: str, **arguments: object) -> "dict[str, int] | str":
         """Call a tool; return its reply, or the words it was refused with."""

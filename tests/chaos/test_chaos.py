@@ -95,7 +95,7 @@ async def test_a_full_disk_costs_named_errors_and_is_over_when_there_is_room() -
         pytest.skip("a small disk is a mount, which takes root and a container that allows it")
     report = await played(SMALL_DISK, 0)
     assert report.errors["RefusedStatementError"] > 0
-    assert report.counts["postgresql panicked"] > 0
+    assert report.counts["postgresql crashed"] > 0
 
 
 def test_a_report_says_what_was_done_and_what_did_not_fit() -> None:

@@ -83,7 +83,7 @@ async def test_only_the_culprit_of_a_group_fails(db: Database, claims: list[Clai
 
 
 async def test_a_draft_that_a_newer_memory_refuses_keeps_nobody_else_back(db: Database, claims: list[Claim]) -> None:
-    """Without the except in write_folds its neighbours' folds would be rolled back."""
+    """Without the tries alone in _write_group its neighbours' folds would be rolled back with it."""
     async with db.session() as session:
         await write_memory(session, claims[2].key, StoredMemory(7, Memory(general_summary="newer")), 1)
     outcomes = await write_all(Folds(db), [writing(claim) for claim in claims])

@@ -10,7 +10,7 @@ from chat_memory.errors import IdempotencyConflictError, LedgerBusyError, Refuse
 from chat_memory.models import NewTurn
 from chat_memory.storage import chat_work, ledger
 from chat_memory.storage.database import Database, Session
-from chat_memory.storage.ledger import Appended, Debounce, Ledger
+from chat_memory.storage.ledger import Appended, Debounce, Ledger, append_calls
 from chat_memory.storage.receipts import Span
 from chat_memory.storage.turns import Call
 from tests.chats import OWNER, call, key_of, pass_time
@@ -104,7 +104,7 @@ async def test_a_chat_that_is_held_holds_up_nobody_else(db: Database) -> None:
 
 
 async def test_repeats_within_a_group_collapse_and_a_changed_body_is_told(db: Database) -> None:
-    """Without `name not in asked` in _find_and_append twins of one group would both be written."""
+    """Without find_receipts in _wait_and_append a twin would be refused, and a changed body not told from it."""
     own = Ledger(db)
     await own.append(call("a", "before"))
     outcomes = await append_all(
@@ -126,7 +126,7 @@ async def test_repeats_within_a_group_collapse_and_a_changed_body_is_told(db: Da
 
 
 async def test_a_key_whose_chat_is_held_is_looked_up_before_it_is_written(db: Database) -> None:
-    """Without `call.key in held` a repeat that meets a held chat would be written without a look: twice."""
+    """Without find_receipts in _wait_and_append a repeat that meets a held chat would be refused, or written twice."""
     own = Ledger(db)
     await own.append(call("a", "hello", idempotency_key="k"))
     again: list[Appended] = []
@@ -142,6 +142,27 @@ async def test_a_key_whose_chat_is_held_is_looked_up_before_it_is_written(db: Da
         await holding(db, "a", let_it_wait)
     assert [appended.span for appended in again] == [Span(1, 1)]
     assert await history(db, "a") == [(1, "hello")]
+
+
+async def test_a_twin_that_is_under_way_is_waited_for(db: Database) -> None:
+    """Without `for update` in lock_chat its twin, not committed yet, would not be seen: an error, or twice the turn."""
+    own = Ledger(db)
+    await own.append(call("a", "before"))
+    later: list[Appended] = []
+    async with anyio.create_task_group() as group:
+
+        async def repeat() -> None:
+            later.append(await own.append(call("a", "hello", idempotency_key="k")))
+
+        async def write(session: Session) -> None:
+            await chat_work.lock_chat(session, key_of("a"), OWNER)
+            await append_calls(session, [call("a", "hello", idempotency_key="k")], Debounce())
+            group.start_soon(repeat)
+            await anyio.wait_all_tasks_blocked()
+
+        await db.transact(write)
+    assert [appended.span for appended in later] == [Span(2, 2)]
+    assert await history(db, "a") == [(1, "before"), (2, "hello")]
 
 
 async def test_a_full_buffer_says_so_and_loses_nothing(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:

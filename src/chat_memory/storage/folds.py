@@ -101,7 +101,7 @@ class Folds:
         return await self.db.run(lambda session: store_drafts(session, drafts))
 
     async def _write_group(self, writings: Sequence[Writing]) -> Sequence[Written]:
-        """Write a group in one transaction; when PostgreSQL refuses it, each alone: only the culprit is refused."""
+        """Write a group in one transaction; when that fails, each alone: only the culprit fails."""
         try:
             return await self.db.transact(lambda session: write_folds(session, writings))
         except DatabaseUnreachableError:
@@ -148,25 +148,22 @@ async def store_drafts(session: Session, drafts: Sequence[tuple[Claim, Draft]]) 
 
 
 async def write_folds(session: Session, writings: Sequence[Writing]) -> list[Written]:
-    """Write folds of one bucket under their locks: those whose lease still stands, and whose draft can be admitted."""
-    outcomes: dict[tuple[bytes, UUID], Written] = {}
-    ready: list[Writing] = []
+    """Write folds of one bucket under their locks, those whose lease still stands.
+
+    Raises:
+        RejectedDeltaError: a memory is newer than one of the drafts, which cannot be admitted to it.
+    """
     ordered = sorted(writings, key=lambda item: item.claim.key)
     versions = await hold_leases(session, [writing.claim for writing in ordered])
-    for writing in ordered:
-        version = versions.get(name_lease(writing.claim))
-        if version is None:
-            continue  # lost: somebody else writes this chat
-        try:
-            ready.append(writing if version == writing.next.base else await _make_again(session, writing))
-        except ChatMemoryError as error:
-            outcomes[name_lease(writing.claim)] = error
-    if ready:
-        await write_memories(session, ready)
-        await keep_versions(session, ready)
-        outcomes |= await finish_folds(session, [Finish.of(writing) for writing in ready])
-        await bell.ring(session, *(Ring(writing.claim.key, grew=False) for writing in ready))
-    return [outcomes.get(name_lease(writing.claim), LostLeaseError()) for writing in writings]
+    held = [(writing, versions[name]) for writing in ordered if (name := name_lease(writing.claim)) in versions]
+    if not held:
+        return [LostLeaseError() for _ in writings]
+    ready = [item if version == item.next.base else await _make_again(session, item) for item, version in held]
+    await write_memories(session, ready)
+    await keep_versions(session, ready)
+    waits = await finish_folds(session, [Finish.of(writing) for writing in ready])
+    await bell.ring(session, *(Ring(writing.claim.key, grew=False) for writing in ready))
+    return [waits.get(name_lease(writing.claim), LostLeaseError()) for writing in writings]
 
 
 async def hold_leases(session: Session, claims: Sequence[Claim]) -> dict[tuple[bytes, UUID], int]:
