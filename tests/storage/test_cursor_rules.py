@@ -6,7 +6,7 @@ from uuid import uuid4
 import anyio
 import anyio.lowlevel
 
-from chat_memory.models import Memory
+from chat_memory.models import Memory, chat_key
 from chat_memory.storage import chat_work, lives, receipts
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.database import Database
@@ -181,3 +181,15 @@ async def test_a_living_lease_is_not_hastened(db: Database) -> None:
     async with db.session() as session:
         assert not await chat_work.hasten_chat(session, key_of("a"))
     assert await claim_due(db, key_of("a")) == []
+
+
+async def test_the_many_chats_of_one_owner_do_not_stand_before_anothers(db: Database) -> None:
+    """Without `round` in claim_chats whoever comes after a flood would wait for all of it."""
+    flood = [name for name in (f"flood {number}" for number in range(20_000)) if key_of(name).bucket == 7][:12]
+    for name in flood:
+        await append(db, name, "hello")
+    late = next(name for name in (f"late {number}" for number in range(5_000)) if chat_key("bob", name).bucket == 7)
+    await Ledger(db).append(call(late, "hello", owner="bob"))
+    async with db.session() as session:
+        claims = await chat_work.claim_chats(session, 7, 3, LEASE, uuid4())
+    assert {claim.key for claim in claims} == {*map(key_of, flood[:2]), chat_key("bob", late)}
