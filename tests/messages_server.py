@@ -240,7 +240,9 @@ def messages_server(key: str) -> Generator[MessagesServer]:
 
         def do_POST(self) -> None:
             """Answer."""
-            raw = self.rfile.read(int(self.headers["content-length"]))
+            raw = self.rfile.read(length := int(self.headers["content-length"]))
+            if len(raw) < length:
+                raise ConnectionResetError("killed in the middle of its question")
             reply = server.serve(self.path, {name.lower(): value for name, value in self.headers.items()}, raw)
             self.send_response(reply.status)
             for name, value in {"content-type": "application/json", **reply.headers}.items():

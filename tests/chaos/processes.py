@@ -1,6 +1,7 @@
 """Our own programs as processes that can be killed at any moment, and that come back."""
 
 import os
+import random
 import signal
 import socket
 from collections.abc import AsyncGenerator, Mapping
@@ -20,8 +21,18 @@ WRAPPER = 'echo $$ >"$0/pid"; exec "$@" 2>>"$0/log"'
 """Leaves the pid and the log where we find them, and then is the program."""
 EARLY_ENDS = (0, 1, 130, -signal.SIGINT, -signal.SIGTERM)
 """How a program may leave that is told to before it works, or while it gives up for lack of a database."""
+LASTING_PORTS = range(16_384, 32_768)
+"""Below those that Linux gives to outgoing connections."""
 WORKS = "event=memory_written"
 """One that has folded since it was started leaves in order."""
+
+
+def pick_port() -> int:
+    """Pick a free port that no outgoing connection is given while its server is between two lives."""
+    while True:
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", random.choice(LASTING_PORTS)))  # noqa: S311 - no secret
+            return int(probe.getsockname()[1])
 
 
 def is_alive(process: psutil.Process) -> bool:
@@ -59,7 +70,8 @@ class Mortal:
         self.dying = True
         self.kills += 1
         process.kill()
-        poll(lambda: not is_alive(process), PATIENCE)
+        # A zombie is not enough: its first thread may be one while others still end, and until then its port accepts.
+        poll(lambda: not process.is_running(), PATIENCE)
         self.dying = False
         return True
 
@@ -141,9 +153,7 @@ class Portal(Lasting):
     def __post_init__(self) -> None:
         """Keep one port through all its lives, as a server behind a name does."""
         super(Portal, self).__post_init__()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = pick_port()
         self.arguments = ("serve", "--port", str(self.port))
 
     @asynccontextmanager

@@ -89,6 +89,7 @@ async def play(name: str, seed: int, size: int, report: Report) -> None:
             await SCENES[name](house, size)
         except Exception as error:
             house.stage.book.violations.append(f"the scene broke off: {error!r}")
+            house.stage.read_logs()
             raise
         finally:
             report.add(name, seed, house.stage.book)

@@ -135,7 +135,7 @@ async def playing(stage: Stage, company: Company, **settings: str) -> AsyncGener
 
 
 async def conclude(stage: Stage) -> None:
-    """Read the logs and judge the database."""
-    stage.read_logs()
+    """Judge the database and read the logs."""
     with anyio.fail_after(PATIENCE):
         await judge(stage.url, stage.book)
+    stage.read_logs()
