@@ -54,7 +54,7 @@ class Crowd:
 
 async def crowd(stage: Stage, *, chats: int, appends: int, appenders: int = 8, folders: int = 4) -> None:
     """Append, claim, renew, finalize and forget at once on shared chats; afterwards the books balance."""
-    async with open_database(stage.url, pool_size=8) as db:
+    async with open_database(stage.reached, pool_size=8) as db:
         crowd = Crowd(
             db, Ledger(db), stage.book, stage.random, [f"chat {number}" for number in range(chats)], appending=appenders
         )

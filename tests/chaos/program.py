@@ -11,6 +11,7 @@ from chat_memory.storage.database import open_database
 from chat_memory.storage.embedded import EmbeddedServer
 from chat_memory.storage.migrations import migrate
 from tests.chaos import contention, disk, models, scenes
+from tests.chaos.databases import Where, pooler
 from tests.chaos.report import Report
 from tests.chaos.stage import Stage
 from tests.storage.embedded_occupant import Place
@@ -27,7 +28,7 @@ class House:
 
     async def migrated(self) -> Stage:
         """Return the stage with its database migrated, for scenes without a server that would do it."""
-        async with open_database(self.stage.url, pool_size=1) as db:
+        async with open_database(self.server.url, pool_size=1) as db:
             await migrate(db)
         return self.stage
 
@@ -66,25 +67,31 @@ SCENES: dict[str, Scene] = {
     "disk full": fill_disk,
 }
 SMALL_DISK = "disk full"
+OWNED = "postgresql revived"
+EMBEDDED = Where()
 
 
 @asynccontextmanager
-async def opened(name: str, seed: int) -> AsyncGenerator[House]:
+async def opened(name: str, seed: int, where: Where) -> AsyncGenerator[House]:
     """Set a house up for a scene, with a PostgreSQL nobody else uses; at the end nothing of it is left."""
     with ExitStack() as after:
         small = after.enter_context(disk.small_disk()) if name == SMALL_DISK else None
-        place = Place(Path())
+        place = where.place()
         after.callback(place.clear)
         server = await anyio.to_thread.run_sync(place.start, small / "data" if small else None)
         folder = place.root / "processes"
         folder.mkdir()
-        stage = Stage(folder, server.url, {"CHAT_MEMORY_DATABASE_URL": server.url}, seed)
+        told = {"CHAT_MEMORY_DATABASE_URL": server.url}
+        if where.pooled:
+            reached = after.enter_context(pooler(server, place.root / "pooler"))
+            told = {"CHAT_MEMORY_DATABASE_URL": reached, "CHAT_MEMORY_LISTEN_URL": server.url}
+        stage = Stage(folder, server.url, told, seed)
         yield House(stage, place, server, small)
 
 
-async def play(name: str, seed: int, size: int, report: Report) -> None:
+async def play(name: str, seed: int, size: int, report: Report, where: Where = EMBEDDED) -> None:
     """Play one scene and add it to the report, however it ends."""
-    async with opened(name, seed) as house:
+    async with opened(name, seed, where) as house:
         try:
             await SCENES[name](house, size)
         except Exception as error:

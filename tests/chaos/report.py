@@ -14,6 +14,7 @@ class Report:
     """Counts over all scenes that were played."""
 
     seed: int
+    database: str = ""
     scenes: Counter[str] = field(default_factory=Counter[str])
     counts: Counter[str] = field(default_factory=Counter[str])
     errors: Counter[str] = field(default_factory=Counter[str])
@@ -34,7 +35,7 @@ class Report:
     def as_json(self) -> str:
         """Write it for a program."""
         told = {"scenes": self.scenes, "counts": self.counts, "errors": self.errors}
-        everything = {"seed": self.seed, "kills": self.kills, **told, "violations": self.violations}
+        everything = {"seed": self.seed, "database": self.database, "kills": self.kills, **told, "violations": self.violations}
         return json.dumps(everything, indent=2, sort_keys=True)
 
     def as_table(self) -> str:
@@ -45,4 +46,4 @@ class Report:
         rows += [("violations", len(self.violations))]
         width = max(len(name) for name, _ in rows)
         lines = [f"{name:<{width}}  {count:>8}" for name, count in rows]
-        return "\n".join([f"seed {self.seed}", *lines, *self.violations])
+        return "\n".join([f"seed {self.seed}, PostgreSQL: {self.database}", *lines, *self.violations])

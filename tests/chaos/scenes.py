@@ -122,8 +122,8 @@ async def cut_connections(stage: Stage, cuts: int) -> None:
     Servers and workers by turns, each behind a proxy of its own. Servers do not fold and writes have no keys, so that
     what a server commits is a write whose outcome nothing but its call's id can tell.
     """
-    async with cutting_proxy(stage.url) as servers, cutting_proxy(stage.url) as workers:
-        stage.told = {"CHAT_MEMORY_DATABASE_URL": servers.url}
+    async with cutting_proxy(stage.reached) as servers, cutting_proxy(stage.reached) as workers:
+        stage.told = {**stage.told, "CHAT_MEMORY_DATABASE_URL": servers.url}
         stage.told_workers = {"CHAT_MEMORY_DATABASE_URL": workers.url}
         async with playing(stage, Company(doorways=1, guests=2, workers=1, keyed=0), WORKER="false"):
             for number in range(cuts):

@@ -51,6 +51,11 @@ class Stage:
         """Decide everything that is left to chance by the seed."""
         self.random = Random(self.seed)  # noqa: S311 - to be repeated, not to be secret
 
+    @property
+    def reached(self) -> str:
+        """How its processes reach the database: through a pooler where there is one."""
+        return self.told["CHAT_MEMORY_DATABASE_URL"]
+
     def environment(self, **settings: str) -> dict[str, str]:
         """Return what a process is told."""
         base = {"PATH": os.defpath, "PYTHONPATH": str(SOURCE), **HASTY, **self.told}
