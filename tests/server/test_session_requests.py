@@ -84,6 +84,42 @@ async def test_an_id_may_come_again_as_soon_as_it_is_answered(database_url: str)
     assert statuses == [HTTPStatus.OK]
 
 
+async def test_a_session_ends_when_it_took_what_it_said_yes_to(
+    database_url: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without _deliver_all in Exchange the SDK would fail to hand a notification over, and answer it a second time."""
+    settings = never_folding(database_url)
+    exchange = Exchange(MemoryServer(App(settings), identify_process))
+    doors = Doors(exchange, settings)
+    ends: list[int] = []
+    async with (
+        exchange.run(),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(doors)) as http,
+        anyio.create_task_group() as group,
+    ):
+        session = await open_session(http, URL)
+
+        async def end() -> None:
+            ends.append((await http.delete(URL, headers=session)).status_code)
+
+        async def hasty(scope: Scope, receive: Receive, send: Send) -> None:
+            async def send_and_end(message: Message) -> None:
+                await send(message)
+                if message["type"] == "http.response.body":
+                    group.start_soon(end)
+                    await anyio.wait_all_tasks_blocked()
+
+            await doors(scope, receive, send_and_end)
+
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(hasty)) as client:
+            begun = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+            with anyio.fail_after(60):
+                assert (await client.post(URL, headers=session, json=begun)).status_code == HTTPStatus.ACCEPTED
+    assert ends == [HTTPStatus.OK]
+    assert "request_failed" not in "".join(capfd.readouterr())
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 @pytest.mark.parametrize("wrong", ["null", "1.5", "1.0", "true", "{}", "[1]", "1e999"])
 async def test_a_request_with_an_id_that_is_none_is_refused(database_url: str, wrong: str) -> None:
     """Without WrongIdError in id_of it would be taken for a notification: 202, and nothing happens."""

@@ -6,8 +6,8 @@ their own. Requests of 2026-07-28 never have one.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -81,6 +81,7 @@ class Exchange:
         self._sessions = Sessions(server, memory.watchers.drop, session_limit)
         self._stateless = StreamableHTTPSessionManager(server, stateless=True, max_request_body_size=BODY_BYTES)
         self._in_flight: dict[tuple[str, str], Held] = {}
+        self._deliveries: dict[anyio.Event, str] = {}
         memory.close_stream = self._sessions.close_stream
 
     @asynccontextmanager
@@ -107,6 +108,8 @@ class Exchange:
             refused.headers["Allow"] = "POST"
             await refused(scope, receive, send)
         else:
+            if scope["method"] == "DELETE":
+                await self._deliver_all(session)
             # The SDK keeps no events to replay, and leaves a client that asks for some without an answer.
             scope = replace_header(scope, b"last-event-id")
             await self._sessions.handle_request(scope, receive, self._watch_session(session, scope, send))
@@ -120,11 +123,30 @@ class Exchange:
         in_session = opens if session is None else method in TIED or self._sessions.knows(session)
         if not in_session:
             await self._stateless.handle_request(scope, receive, send)
-        elif session is None or request_id is None:
+        elif session is None:
             await self._sessions.handle_request(scope, receive, send)
+        elif request_id is None:
+            with self._delivering(session):
+                await self._sessions.handle_request(scope, receive, send)
         else:
             async with self._holding(session, request_id) as held:
                 await self._sessions.handle_request(scope, receive, held.watch(send))
+
+    @contextmanager
+    def _delivering(self, session: str) -> Generator[None]:
+        """Note that a session takes a notification: the SDK says yes to it first, and then hands it over."""
+        delivered = anyio.Event()
+        self._deliveries[delivered] = session
+        try:
+            yield
+        finally:
+            del self._deliveries[delivered]
+            delivered.set()
+
+    async def _deliver_all(self, session: str) -> None:
+        """Let a session take what its client was told it took: ended meanwhile, the SDK would answer a second time."""
+        for delivered in [delivered for delivered, taker in self._deliveries.items() if taker == session]:
+            await delivered.wait()
 
     @asynccontextmanager
     async def _holding(self, session: str, request_id: int | str) -> AsyncGenerator["Held"]:
