@@ -43,6 +43,7 @@ class Scribe:
         self.chats = chats
         self.random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
         self.keyed = KEYED_SHARE
+        self.folding = FOLD_SHARE
         self.padding = 0
         """Characters added to every turn."""
         self.written = 0
@@ -72,7 +73,7 @@ class Scribe:
             return
         if self.random.random() < READ_SHARE:
             await self._read(client, deaths, write.chat_id)
-        if self.random.random() < FOLD_SHARE:
+        if self.random.random() < self.folding:
             await self._fold(client, deaths, write.chat_id)
 
     async def write(self, client: Client, write: Write, deaths: int = 0) -> bool:

@@ -142,7 +142,7 @@ def make_writing(claim: Claim, start: Starting) -> Writing:
 async def forget_on(crowd: Crowd) -> None:
     """Forget chats in the middle of everything."""
     while crowd.appending:
-        await anyio.sleep(crowd.random.random() * 0.02)
+        await anyio.sleep(crowd.random.random() * 0.005)
         key: ChatKey = chat_key(OWNER, crowd.pick())
         crowd.gone += Counter(await lives.forget(crowd.db, OWNER, key))
 

@@ -1,4 +1,4 @@
-"""Which PostgreSQL a scene is played on: the embedded one, or an installed one, with PgBouncer in front of it if asked."""
+"""Which PostgreSQL a scene is played on: the embedded one, or an installed one; and PgBouncer in front of it."""
 
 import os
 import shutil
@@ -45,7 +45,7 @@ max_client_conn = 500
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What scenes are played on: the programs of an installed PostgreSQL or the embedded one, and behind a pooler or not."""
+    """What scenes are played on: the programs of an installed PostgreSQL, or ours; behind a pooler or not."""
 
     installed: Path | None = None
     pooled: bool = False
@@ -61,9 +61,11 @@ class Where:
 
     def __str__(self) -> str:
         """Name it in the report."""
-        command = [self.installed / "postgres", "--version"] if self.installed else []
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout if command else "embedded"
-        return f"{told.strip()}{', behind PgBouncer' if self.pooled else ''}"
+        told = "embedded PostgreSQL"
+        if self.installed:
+            command = [str(self.installed / "postgres"), "--version"]
+            told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return f"{told}, behind PgBouncer" if self.pooled else told
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import asyncpg
 
 from tests.chaos.book import until
 from tests.chaos.callers import Scribe
-from tests.chaos.scenes import kill_processes
+from tests.chaos.scenes import kill_folders, kill_some
 from tests.chaos.stage import Company, Stage, conclude, playing
 from tests.chaos.verdict import foreign_times, read, until_folded
 from tests.messages_server import Asked, Fault, MessagesServer, Reply, messages_server, proposing, silent, slow, status
@@ -39,11 +39,17 @@ def late(server: MessagesServer, asked: Asked) -> Reply:
 
 
 async def kill_thinking(stage: Stage, kills: int) -> None:
-    """SIGKILL processes whose folds take time, so that leases and drafts are left behind."""
+    """SIGKILL processes whose folds take time, so that leases and drafts are left behind: at first all at once.
+
+    No caller asks for a fold: a chat whose lease died with its holder is nobody's until a worker takes it over.
+    """
     with messages_server(KEY) as provider:
         provider.always = late
         stage.told = {**stage.told, "ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": provider.url}
-        await kill_processes(stage, kills, Company(doorways=1, guests=1, workers=2))
+        async with playing(stage, Company(doorways=1, guests=1, workers=2, folding=0)):
+            await until(lambda: bool(provider.asked))
+            await kill_folders(stage)
+            await kill_some(stage, kills)
         stage.book.counts["model questions"] += len(provider.asked)
 
 

@@ -35,7 +35,8 @@ class Report:
     def as_json(self) -> str:
         """Write it for a program."""
         told = {"scenes": self.scenes, "counts": self.counts, "errors": self.errors}
-        everything = {"seed": self.seed, "database": self.database, "kills": self.kills, **told, "violations": self.violations}
+        setting = {"seed": self.seed, "database": self.database, "kills": self.kills}
+        everything = {**setting, **told, "violations": self.violations}
         return json.dumps(everything, indent=2, sort_keys=True)
 
     def as_table(self) -> str:
@@ -46,4 +47,4 @@ class Report:
         rows += [("violations", len(self.violations))]
         width = max(len(name) for name, _ in rows)
         lines = [f"{name:<{width}}  {count:>8}" for name, count in rows]
-        return "\n".join([f"seed {self.seed}, PostgreSQL: {self.database}", *lines, *self.violations])
+        return "\n".join([f"seed {self.seed}, {self.database}", *lines, *self.violations])

@@ -28,16 +28,28 @@ CROWD = Company(doorways=2, guests=2, workers=2)
 async def kill_processes(stage: Stage, kills: int, company: Company = CROWD) -> None:
     """SIGKILL servers and workers at random moments, now and then several at once."""
     async with playing(stage, company):
-        while killed(stage) < kills:
-            await stage.moment()
-            await kill_somebody(stage)
+        await kill_some(stage, kills)
 
 
-async def kill_somebody(stage: Stage) -> None:
-    """Kill one process that runs, sometimes two."""
-    for mortal in stage.random.sample(stage.mortals, k=1 if stage.random.random() < 0.8 else 2):
-        if await anyio.to_thread.run_sync(mortal.kill):
-            stage.book.counts[kind_of(mortal)] += 1
+async def kill_some(stage: Stage, kills: int) -> None:
+    """Kill one process that runs, sometimes two, at one moment after the other, until so many were killed."""
+    while killed(stage) < kills:
+        await stage.moment()
+        for mortal in stage.random.sample(stage.mortals, k=1 if stage.random.random() < 0.8 else 2):
+            await kill(stage, mortal)
+
+
+async def kill_folders(stage: Stage) -> None:
+    """Kill every process that folds without being asked."""
+    for mortal in stage.mortals:
+        if isinstance(mortal, Lasting):
+            await kill(stage, mortal)
+
+
+async def kill(stage: Stage, mortal: Mortal) -> None:
+    """Kill a process if it runs."""
+    if await anyio.to_thread.run_sync(mortal.kill):
+        stage.book.counts[kind_of(mortal)] += 1
 
 
 def killed(stage: Stage) -> int:

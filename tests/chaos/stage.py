@@ -11,7 +11,7 @@ from random import Random
 import anyio
 
 from tests.chaos.book import PATIENCE, Book
-from tests.chaos.callers import KEYED_SHARE, Door, Scribe
+from tests.chaos.callers import FOLD_SHARE, KEYED_SHARE, Door, Scribe
 from tests.chaos.processes import Doorway, Lasting, Mortal, Portal
 from tests.chaos.verdict import judge, until_folded
 from tests.sessions import ERAS
@@ -106,6 +106,8 @@ class Company:
     chats: int = 8
     keyed: float = KEYED_SHARE
     """Share of writes with an idempotency key."""
+    folding: float = FOLD_SHARE
+    """Share of writes after which a fold is asked for."""
     padding: int = 0
     """Characters added to every turn."""
 
@@ -130,7 +132,7 @@ async def playing(stage: Stage, company: Company, **settings: str) -> AsyncGener
             async with anyio.create_task_group() as callers:
                 for number, door in enumerate(entries):
                     scribe = Scribe(f"caller {number}", stage.book, door, chats, stage.random.randrange(2**32))
-                    scribe.keyed, scribe.padding = company.keyed, company.padding
+                    scribe.keyed, scribe.folding, scribe.padding = company.keyed, company.folding, company.padding
                     callers.start_soon(scribe.run, eras[number])
                 yield
                 stage.book.closing = True

@@ -10,7 +10,7 @@ from tests.chaos.report import Report
 
 SIZES = {
     "processes killed": 6,
-    "processes killed while the model thinks": 3,
+    "processes killed while the model thinks": 5,
     "postgresql ended": 4,
     "postgresql revived": 2,
     "connections cut": 12,
