@@ -3,6 +3,8 @@
 from datetime import timedelta
 from uuid import uuid4
 
+import anyio
+
 from chat_memory.models import ChatKey, Delta, Draft, NewTurn, Role, chat_key
 from chat_memory.storage import chat_work
 from chat_memory.storage.chat_work import Claim
@@ -52,6 +54,15 @@ async def claim_one(db: Database, chat_id: str) -> Claim:
 def pass_time(db: Database, time: timedelta) -> None:
     """Let time pass for every statement of this database: its clock is moved, nobody waits."""
     db.clock.drift += time
+
+
+async def until_somebody_waits(db: Database) -> None:
+    """Wait until a statement of this database waits for a lock."""
+    waiting = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    with anyio.fail_after(60):
+        async with db.session() as session:
+            while not await session.connection.fetch(waiting):  # noqa: ASYNC110 - a lock rings no bell
+                await anyio.sleep(0.01)
 
 
 def draft(upto_seq: int, summary: str = "A summary.", base_version: int = 0) -> Draft:

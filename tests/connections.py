@@ -13,9 +13,11 @@ from urllib.parse import parse_qs, quote, urlsplit
 import anyio
 from anyio.abc import ByteStream, SocketAttribute
 
+BEGIN = b"BEGIN;"
 COMMIT = b"COMMIT;\0"
+ROLLBACK = b"ROLLBACK;\0"
 APPEND = b"\0\0\0\x0bchat_memory\0\1"
-"""How the parameters of append_calls end, which commits by itself: with the bell\'s channel."""
+"""How the parameters of append_calls end, which commits by itself outside a transaction: with the bell\'s channel."""
 BROKEN = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, OSError)
 """What a side that went away looks like from here."""
 
@@ -38,9 +40,9 @@ class Proxy:
     armed: bool = False
     cuts: int = 0
 
-    def takes(self, data: bytes, *, answer: bool = False) -> bool:
-        """Tell whether these bytes are the ones that do not get through, and count them."""
-        fits = COMMIT in data or APPEND in data or self.cut in (Cut.IN_STATEMENT, Cut.IN_ANSWER)
+    def takes(self, *, commits: bool = False, answer: bool = False) -> bool:
+        """Tell whether bytes that come by now are the ones that do not get through, and count them."""
+        fits = commits or self.cut in (Cut.IN_STATEMENT, Cut.IN_ANSWER)
         if not (self.armed and fits and answer == (self.cut is Cut.IN_ANSWER)):
             return False
         self.armed, self.cuts = False, self.cuts + 1
@@ -86,6 +88,7 @@ class Link:
         self.client = client
         self.server = server
         self._deaf = False
+        self._in_transaction = False
         self._answered = anyio.Event()
 
     async def run(self) -> None:
@@ -104,10 +107,16 @@ class Link:
 
     async def _pass_questions(self) -> None:
         async for data in self.client:
-            if self.proxy.takes(data):
+            if self.proxy.takes(commits=self._commits(data)):
                 await self._break_off(data)
                 return
             await self.server.send(data)
+
+    def _commits(self, data: bytes) -> bool:
+        """Tell whether a statement commits something, and follow whether those to come are of a transaction."""
+        commits = COMMIT in data or (APPEND in data and not self._in_transaction)
+        self._in_transaction = BEGIN in data or (self._in_transaction and COMMIT not in data and ROLLBACK not in data)
+        return commits
 
     async def _break_off(self, data: bytes) -> None:
         """Let through of the last bytes what this kind of cut lets through."""
@@ -122,7 +131,7 @@ class Link:
         async for data in self.server:
             if self._deaf:
                 return
-            if self.proxy.takes(data, answer=True):
+            if self.proxy.takes(answer=True):
                 await self.client.send(data[: len(data) // 2])
                 return
             await self.client.send(data)

@@ -12,7 +12,7 @@ from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.database import Database
 from chat_memory.storage.ledger import Ledger
 from chat_memory.storage.receipts import Span
-from tests.chats import LEASE, OWNER, append, call, claim_due, claim_one, draft, key_of, pass_time
+from tests.chats import LEASE, OWNER, append, call, claim_due, claim_one, draft, key_of, pass_time, until_somebody_waits
 from tests.folding import finish_fold, hold_lease, store_draft, write_memory
 
 SECOND = timedelta(seconds=1)
@@ -111,7 +111,7 @@ async def test_a_chat_held_by_a_fold_is_forgotten_whole(db: Database) -> None:
     async with anyio.create_task_group() as group, db.session() as session, session.connection.transaction():
         assert await hold_lease(session, claim)
         group.start_soon(lives.forget, db, OWNER, key_of("a"))
-        await anyio.sleep(0.2)
+        await until_somebody_waits(db)
         await write_memory(session, claim.key, StoredMemory(1, Memory()), 1)
     async with db.session() as session:
         assert await session.connection.fetchval("select count(*) from chat_memory.chat_metadata") == 0

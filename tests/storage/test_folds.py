@@ -12,7 +12,7 @@ from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.chat_work import Claim
 from chat_memory.storage.database import Database, Session
 from chat_memory.storage.folds import Folds, Next, Reading, Writing
-from tests.chats import OWNER, append, claim_due, draft, key_of
+from tests.chats import LEASE, OWNER, append, claim_due, draft, key_of, until_somebody_waits
 from tests.folding import write_memory
 
 BUCKET = key_of("a").bucket
@@ -98,6 +98,24 @@ async def test_a_lost_lease_in_a_group_is_lost_alone(db: Database, claims: list[
     outcomes = await write_all(Folds(db), [writing(claim) for claim in claims])
     assert isinstance(outcomes[0], LostLeaseError)
     assert await done(db) == [0, 1, 1, 1]
+
+
+async def test_leases_are_renewed_in_one_order_whatever_order_they_are_held_in(
+    db: Database, claims: list[Claim]
+) -> None:
+    """Without the sorting in renew_leases two that renew, or write, the same chats could wait for each other."""
+    first, *_, last = sorted(claims, key=lambda claim: claim.key)
+    async with anyio.create_task_group() as group, db.session() as session, session.connection.transaction():
+
+        async def renew() -> None:
+            async with db.session() as other:
+                await chat_work.renew_leases(other, BUCKET, [last, first], LEASE)
+
+        await chat_work.lock_chat(session, first.key, OWNER)
+        group.start_soon(renew)
+        await until_somebody_waits(db)
+        await session.connection.execute("set local lock_timeout = '1s'")
+        await chat_work.lock_chat(session, last.key, OWNER)
 
 
 async def test_what_is_read_together_is_each_chats_own(db: Database, claims: list[Claim]) -> None:

@@ -12,9 +12,9 @@ from chat_memory.models import ChatKey, Memory
 from chat_memory.storage import chat_metadata, chat_work, conversations, lives, tasks, turns
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.database import Database, Session, open_database
-from chat_memory.storage.ledger import Ledger
+from chat_memory.storage.ledger import Debounce, Ledger, append_calls
 from chat_memory.storage.receipts import Span
-from tests.chats import LEASE, OWNER, append, call, claim_one, draft, key_of
+from tests.chats import LEASE, OWNER, append, call, claim_one, draft, key_of, until_somebody_waits
 from tests.connections import cutting_proxy
 from tests.folding import hold_lease, keep_version, store_draft, write_memory
 
@@ -95,8 +95,11 @@ async def test_a_cancelled_caller_does_not_tear_its_write(db: Database) -> None:
     assert await history(db, "a") == [(1, "hello")]
 
 
+@pytest.mark.parametrize("idempotency_key", ["", "k"])
 @pytest.mark.parametrize("cut", ["before the commit arrives", "after it is done, before its answer"])
-async def test_a_write_whose_connection_broke_is_looked_up_not_repeated(database_url: str, cut: str) -> None:
+async def test_a_write_whose_connection_broke_is_looked_up_not_repeated(
+    database_url: str, cut: str, idempotency_key: str
+) -> None:
     """Without the look-up by call_id, the turn would stand twice when the commit had gone through."""
     async with (
         cutting_proxy(database_url, after_commit=cut.startswith("after")) as proxy,
@@ -104,7 +107,7 @@ async def test_a_write_whose_connection_broke_is_looked_up_not_repeated(database
     ):
         await append(db, "a", "first")
         proxy.armed = True
-        appended = await append(db, "a", "second")
+        appended = await Ledger(db).append(call("a", "second", idempotency_key=idempotency_key))
         assert proxy.cuts == 1
         assert appended.span == Span(2, 2)
         assert await history(db, "a") == [(1, "first"), (2, "second")]
@@ -223,6 +226,20 @@ async def test_a_fold_in_flight_cannot_bring_a_forgotten_chat_back(db: Database)
         again = await chat_work.claim_chat(session, key_of("a"), LEASE, uuid4())
     assert again is not None
     assert again.draft is None
+
+
+async def test_forgetting_waits_for_a_write_that_began(db: Database) -> None:
+    """Without the lock in lives.forget turns that were on their way would outlive their chat."""
+    await append(db, "a", "one")
+    async with anyio.create_task_group() as group:
+
+        async def write(session: Session) -> None:
+            await append_calls(session, [call("a", "two")], Debounce())
+            group.start_soon(lives.forget, db, OWNER, key_of("a"))
+            await until_somebody_waits(db)
+
+        await db.transact(write)
+    assert set((await rows_of(db, key_of("a"))).values()) == {0}
 
 
 async def test_forgetting_and_writing_at_once_never_mix_two_lives(db: Database) -> None:

@@ -120,7 +120,7 @@ async def test_a_lease_lost_while_the_model_works_stops_the_work(box: Toolbox, d
         await chat_work.hand_back_lease(session, claim)
     async with anyio.create_task_group() as group:
         group.start_soon(quick.leases.run)
-        with pytest.raises(LostLeaseError):
+        with pytest.raises(LostLeaseError), anyio.fail_after(60):
             await fold(quick, claim)
         group.cancel_scope.cancel()
 
