@@ -128,10 +128,15 @@ def url(role: str, database: str, folder: Path) -> str:
     return f"postgresql://{role}@/{database}?host={quote(str(folder), safe='')}&port=5432"
 
 
+def find_pgbouncer() -> str | None:
+    """Find the program, on PATH or where Debian puts it."""
+    return shutil.which("pgbouncer") or shutil.which("pgbouncer", path=DEBIAN)
+
+
 @contextmanager
 def pooler(server: EmbeddedServer, folder: Path) -> Generator[str]:
     """Run PgBouncer in transaction mode in front of a server, with its files in `folder`; the URL through it."""
-    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path=DEBIAN)
+    program = find_pgbouncer()
     assert program, "no pgbouncer on PATH: install it (Debian: pgbouncer)"
     account = choose_account(())
     folder.mkdir()

@@ -1,11 +1,13 @@
 """Chaos, in short: every fault once or a few times, with fixed seeds. The long form is scripts/chaos."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from tests.chaos.databases import Where, find_pgbouncer
 from tests.chaos.disk import may_mount
-from tests.chaos.program import SMALL_DISK, play
+from tests.chaos.program import EMBEDDED, SMALL_DISK, play
 from tests.chaos.report import Report
 
 SIZES = {
@@ -22,10 +24,13 @@ SIZES = {
 """How many faults; of models, all of them."""
 
 
-async def played(name: str, size: int) -> Report:
+DEBIAN_POSTGRES = Path("/usr/lib/postgresql/15/bin")
+
+
+async def played(name: str, size: int, where: Where = EMBEDDED) -> Report:
     """Play a scene with the seed of the short form and demand that nothing went wrong."""
     report = Report(seed=1)
-    await play(name, report.seed, size, report)
+    await play(name, report.seed, size, report, where)
     assert report.violations == [], report.as_table()
     return report
 
@@ -96,6 +101,15 @@ async def test_a_full_disk_costs_named_errors_and_is_over_when_there_is_room() -
     report = await played(SMALL_DISK, 0)
     assert report.errors["RefusedStatementError"] > 0
     assert report.counts["postgresql crashed"] > 0
+
+
+async def test_the_scenes_are_played_on_an_installed_postgresql_through_pgbouncer_too() -> None:
+    """Fails without PostgresConnectionError in GONE: the pooler's own errors would be called refusals."""
+    if not ((DEBIAN_POSTGRES / "postgres").exists() and find_pgbouncer()):
+        pytest.skip("PostgreSQL 15 and PgBouncer are not installed where Debian puts them")
+    name = "postgresql ended"
+    report = await played(name, SIZES[name], Where(DEBIAN_POSTGRES, pooled=True))
+    assert set(report.errors) == {"DatabaseUnreachableError"}
 
 
 def test_a_report_says_what_was_done_and_what_did_not_fit() -> None:
