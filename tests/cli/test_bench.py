@@ -48,6 +48,7 @@ def test_a_folder_that_is_named_holds_the_server(alone: Program, folder: Path) -
     [
         (["--suite", "speed"], "There is no suite 'speed': did you mean "),
         (["compare", "none.json", "none.json"], "none.json holds no results: No such file or directory"),
+        (["plot", "none.json", "--out", "."], "none.json holds no results: No such file or directory"),
     ],
 )
 def test_what_cannot_be_measured_ends_with_one_line_and_code_1(alone: Program, arguments: list[str], told: str) -> None:
@@ -77,3 +78,17 @@ def test_missing_peers_are_left_out_and_the_others_run(alone: Program) -> None:
     done = alone.run("bench", "--quick", "--suite", "peers")
     assert done.returncode == 1
     assert done.stderr.startswith("chat-memory: pgqueuer and procrastinate to compare with: not installed. pip install")
+
+
+def test_results_are_drawn_or_it_is_told_what_to_install(alone: Program, folder: Path) -> None:
+    results, pictures = folder / "numbers.json", folder / "new" / "pictures"
+    results.write_text(json.dumps({"append.callers_1.per_s": 1.5, "visible.p50_ms": 2.5}))
+    done = alone.run("bench", "plot", str(results), "--out", str(pictures))
+    if find_spec("matplotlib") is None:
+        assert done.returncode == 1
+        assert done.stderr.startswith("chat-memory: matplotlib to draw with: not installed. pip install")
+        assert not pictures.exists()
+        return
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [str(pictures / "throughput.svg"), str(pictures / "latency.svg")]
+    assert sorted(file.name for file in pictures.iterdir()) == ["latency.svg", "throughput.svg"]
