@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Generic, TypeAlias, TypeVar
 
 import anyio
@@ -78,6 +79,26 @@ class Grouper(Generic[Item, Outcome]):
             group.append(self._waiting.popleft())
         self.size -= sum(place.size for place in group)
         return group
+
+
+class Groups(Generic[Item, Outcome]):
+    """Hands batches in groups to `work`, those of each bucket apart: no statement of theirs spans two."""
+
+    def __init__(self, work: "Work[Item, Outcome]", group_items: int) -> None:
+        """Groups hold at most `group_items` items, or one batch that is larger."""
+        self._work = work
+        self._group_items = group_items
+        self._buckets: dict[int, Grouper[Sequence[Item], Sequence[Outcome]]] = {}
+
+    async def submit(self, bucket: int, items: Sequence[Item]) -> Sequence[Outcome]:
+        """Wait until a group with these items is done. Cancellation does not reach it."""
+        if bucket not in self._buckets:
+            self._buckets[bucket] = Grouper(self._work_flat, self._group_items, len, self._group_items)
+        return await self._buckets[bucket].submit(items)
+
+    async def _work_flat(self, batches: Sequence[Sequence[Item]]) -> Sequence[Sequence[Outcome]]:
+        outcomes = iter(await self._work([item for items in batches for item in items]))
+        return [list(islice(outcomes, len(items))) for items in batches]
 
 
 @dataclass(slots=True, eq=False)
