@@ -1,8 +1,7 @@
-"""Pictures of numbers, drawn by matplotlib itself where it is installed."""
+"""Pictures of numbers, drawn by matplotlib itself."""
 
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -13,7 +12,6 @@ from chat_memory.lab.errors import NoMatplotlibError
 from chat_memory.lab.plots import NIGHT, Bars, Entry, Group, arrange, draw_bars
 
 SVG = "{http://www.w3.org/2000/svg}"
-drawn = pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not installed here")
 
 
 def make_bars(*values: float) -> Bars:
@@ -27,7 +25,7 @@ def read_texts(drawing: str) -> list[str]:
     return [text.text or "" for text in ET.fromstring(drawing).iter(f"{SVG}text")]  # noqa: S314 - our own
 
 
-@drawn
+@pytest.mark.needs_bench
 def test_a_picture_says_what_it_shows_in_words() -> None:
     texts = read_texts(draw_bars(make_bars(1.5, 20, 123.4)))
     assert {"A title", "A heading", "line 0", "line 2", "seconds", "2 cores, $x$ & <b>", "p50"} <= set(texts)
@@ -35,7 +33,7 @@ def test_a_picture_says_what_it_shows_in_words() -> None:
     assert "p99" not in texts
 
 
-@drawn
+@pytest.mark.needs_bench
 def test_the_same_numbers_give_the_same_bytes_whatever_the_users_settings_are() -> None:
     """Fails without the hashsalt, with a date, or without rcdefaults."""
     settings: Any = import_module("matplotlib").rcParams
@@ -50,7 +48,7 @@ def test_the_same_numbers_give_the_same_bytes_whatever_the_users_settings_are() 
     assert "date" not in first
 
 
-@drawn
+@pytest.mark.needs_bench
 @pytest.mark.parametrize(
     ("values", "axis"),
     [
@@ -67,7 +65,7 @@ def test_the_axis_says_that_it_is_logarithmic_where_short_bars_would_vanish(
     assert [text for text in texts if text.startswith("seconds")] == [axis]
 
 
-@drawn
+@pytest.mark.needs_bench
 def test_paper_and_ink_change_together_at_night() -> None:
     """Fails when matplotlib no longer writes what the style stands on: dark ink would be on dark paper."""
     drawing = draw_bars(make_bars(1))

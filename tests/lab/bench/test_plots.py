@@ -1,6 +1,5 @@
 """The benchmark's pictures: all that was measured is in them, and nothing else."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from tests.lab.bench.test_suites import KEYS
 
 DRAWN = [key for line in (*RATES, *LATENCIES) for key in line.keys.values()]
 MOST_BYTES = 60_000
-drawn = pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not installed here")
 
 
 def write(folder: Path, numbers: Numbers) -> Path:
@@ -29,7 +27,7 @@ def test_what_is_drawn_is_what_suites_measure() -> None:
     assert set(DRAWN) <= set().union(*KEYS.values())
 
 
-@drawn
+@pytest.mark.needs_bench
 def test_every_number_of_a_whole_run_stands_in_a_picture(tmp_path: Path) -> None:
     numbers: Numbers = {key: float(100 + place) for place, key in enumerate(DRAWN)}
     about: Numbers = {"machine.cpus": 2, "machine.cpu": "A Processor", "machine.postgresql": "18.4"}
@@ -42,7 +40,7 @@ def test_every_number_of_a_whole_run_stands_in_a_picture(tmp_path: Path) -> None
         assert sum(drawing.count(f">{value:.0f}</text>") for drawing in drawings) >= 1
 
 
-@drawn
+@pytest.mark.needs_bench
 def test_a_run_of_few_suites_draws_what_it_has(tmp_path: Path) -> None:
     """Fails when a key that is missing is an error, or a bar of length nothing."""
     numbers: Numbers = {"machine.sizes": "quick", "visible.p50_ms": 3.25, "chats.errors": 0}
@@ -74,7 +72,7 @@ def test_results_without_a_bar_are_told_what_to_measure(tmp_path: Path) -> None:
     assert not (tmp_path / "pictures").exists()
 
 
-@drawn
+@pytest.mark.needs_bench
 def test_a_folder_that_cannot_be_made_is_told_with_a_remedy(tmp_path: Path) -> None:
     file = write(tmp_path, {"visible.p50_ms": 3.25})
     with pytest.raises(UnwritablePlotsError, match=r"cannot be written into .*: .*\. Name another folder with --out\."):
