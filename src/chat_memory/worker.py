@@ -1,6 +1,8 @@
 """The caller that never sleeps: claims due chats, folds them side by side, and paces itself."""
 
 import logging
+from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
@@ -14,11 +16,9 @@ from chat_memory.storage import chat_work, receipts
 from chat_memory.storage.bell import Ring, Waiter
 from chat_memory.storage.chat_work import Claim
 from chat_memory.telemetry import Event, log
-from chat_memory.tools.fold import fold
+from chat_memory.tools.fold import fold_all
 from chat_memory.tools.toolbox import Toolbox
 
-BUCKETS_PER_ROUND = 16
-"""How many buckets one round claims from: a round stays short, the next one asks again."""
 SWEEP_SECONDS = 60.0
 """Pause between two steps of deleting expired idempotency keys, one bucket each."""
 BUCKETS = 256
@@ -31,6 +31,7 @@ class Worker:
         """Work with `box`."""
         self.box = box
         self._folding = 0
+        self._due: deque[int] = deque()
         self._waiter = Waiter()
 
     async def run(self) -> None:
@@ -41,7 +42,7 @@ class Worker:
                 group.start_soon(self._sweep)
                 while True:
                     await anyio.lowlevel.checkpoint_if_cancelled()  # claiming is shielded, and does not see the end
-                    if not await self._claim_round(group):
+                    if not await self._claim_next(group):
                         await self._waiter.sleep(self.box.settings.poll_seconds)
         finally:
             unsubscribe()
@@ -50,31 +51,29 @@ class Worker:
         if rung.grew:
             self._waiter.wake()
 
-    async def _claim_round(self, group: TaskGroup) -> int:
-        """Claim from the most overdue buckets as many chats as can be folded now; how many were claimed."""
+    async def _claim_next(self, group: TaskGroup) -> bool:
+        """Claim from the next bucket with due chats, and fold; False when there is nothing to do, or no room."""
+        remote = self.box.summarizer.remote
+        room, wanted = self.box.fold_room - self._folding, self.box.settings.batch_chats
+        if room < (1 if remote else wanted):  # a small claim costs as much as a large one
+            return False
         claims: list[Claim] = []
+        with anyio.CancelScope(shield=True):  # what is claimed is folded or handed back, never dropped
+            claims = await self._claim(min(room, wanted))
+        self._folding += len(claims)
+        for batch in [[claim] for claim in claims] if remote else [claims] if claims else []:
+            group.start_soon(self._fold_batch, batch)
+        return bool(claims or self._due)
+
+    async def _claim(self, limit: int) -> list[Claim]:
+        """Claim from one bucket. They are listed most overdue first; each has its turn before they are listed again."""
         try:
-            with anyio.CancelScope(shield=True):  # what is claimed is folded or handed back, never dropped
-                claims = await self._claim(self.box.fold_room - self._folding)
+            if not self._due:
+                async with self.box.db.session() as session:
+                    self._due.extend(await chat_work.find_due_buckets(session, BUCKETS))
         except ChatMemoryError as error:
             log(Event.WORKER_FAILED, level=logging.WARNING, error=error)
-            return 0
-        for claim in claims:
-            self._folding += 1
-            group.start_soon(self._fold_claimed, claim)
-        return len(claims)
-
-    async def _claim(self, room: int) -> list[Claim]:
-        claims: list[Claim] = []
-        if room <= 0:
-            return claims
-        async with self.box.db.session() as session:
-            buckets = await chat_work.find_due_buckets(session, BUCKETS_PER_ROUND)
-        for bucket in buckets:
-            limit = min(room - len(claims), self.box.settings.batch_chats)
-            if limit > 0:
-                claims += await self._claim_bucket(bucket, limit)
-        return claims
+        return await self._claim_bucket(self._due.popleft(), limit) if self._due else []
 
     async def _claim_bucket(self, bucket: int, limit: int) -> list[Claim]:
         token = uuid4()
@@ -87,14 +86,12 @@ class Worker:
             await self.box.db.run(lambda session: chat_work.hand_back_claims(session, bucket, token))
         return []
 
-    async def _fold_claimed(self, claim: Claim) -> None:
-        """Fold one chat; its failure is recorded with it and never touches another's."""
+    async def _fold_batch(self, claims: Sequence[Claim]) -> None:
+        """Fold chats of one bucket; a failure is recorded with its chat and never touches another's."""
         try:
-            await fold(self.box, claim)
-        except ChatMemoryError:
-            pass  # recorded and logged where it happened: the chat's row says what went wrong
+            await fold_all(self.box, claims)
         finally:
-            self._folding -= 1
+            self._folding -= len(claims)
             self._waiter.wake()
 
     async def _sweep(self) -> None:

@@ -90,7 +90,8 @@ class Stage:
             log = mortal.log
             self.book.violations += [f"{mortal.name} logged: {line}" for line in NEVER_LOGGED.findall(log)]
             for event, name in EVENTS.items():
-                self.book.counts[name] += log.count(f"event={event}")
+                chats = re.findall(rf"event={event}\b(?:.* chats=(\d+))?", log)
+                self.book.counts[name] += sum(int(count or 1) for count in chats)
             if isinstance(mortal, Lasting):
                 self.book.violations += mortal.faults
 

@@ -13,7 +13,7 @@ from chat_memory.storage.database import Database, Session
 from chat_memory.storage.ledger import Appended, Debounce, Ledger, append_calls
 from chat_memory.storage.receipts import Span
 from chat_memory.storage.turns import Call
-from tests.chats import OWNER, call, key_of, pass_time
+from tests.chats import OWNER, call, key_of, pass_time, until_somebody_waits
 from tests.storage.test_lives import history
 
 PATIENCE = 60.0
@@ -158,7 +158,7 @@ async def test_a_twin_that_is_under_way_is_waited_for(db: Database) -> None:
             await chat_work.lock_chat(session, key_of("a"), OWNER)
             await append_calls(session, [call("a", "hello", idempotency_key="k")], Debounce())
             group.start_soon(repeat)
-            await anyio.wait_all_tasks_blocked()
+            await until_somebody_waits(db)
 
         await db.transact(write)
     assert [appended.span for appended in later] == [Span(2, 2)]
