@@ -1,17 +1,18 @@
 """Folds written in groups: one transaction for many, and what one of them suffers from is its own."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import anyio
 import pytest
 
 from chat_memory.errors import LostLeaseError, RefusedStatementError, RejectedDeltaError
 from chat_memory.models import Change, Memory
-from chat_memory.storage import chat_work
-from chat_memory.storage.chat_metadata import StoredMemory
+from chat_memory.storage import chat_work, folds, memory_versions
+from chat_memory.storage.chat_metadata import StoredMemory, read_memory
 from chat_memory.storage.chat_work import Claim
-from chat_memory.storage.database import Database, Session
-from chat_memory.storage.folds import Folds, Next, Reading, Writing
+from chat_memory.storage.database import Database, Session, transaction
+from chat_memory.storage.folds import Folds, Next, Reading, Writing, name_lease
 from tests.chats import LEASE, OWNER, append, claim_due, draft, key_of, name_neighbours, until_somebody_waits
 from tests.folding import write_memory
 
@@ -29,13 +30,13 @@ def writing(claim: Claim, summary: str = "Fine.") -> Writing:
     return Writing(claim, draft(1), Next(0, after, 1, Change()), refuse)
 
 
-async def write_all(folds: Folds, writings: list[Writing]) -> list[timedelta | Exception]:
+async def write_all(steps: Folds, writings: list[Writing]) -> list[timedelta | Exception]:
     """Write folds in the same moment."""
     outcomes: dict[int, timedelta | Exception] = {}
 
     async def write(place: int) -> None:
         try:
-            (outcomes[place],) = await folds.write([writings[place]])
+            (outcomes[place],) = await steps.write([writings[place]])
         except Exception as error:  # noqa: BLE001 - told to the test
             outcomes[place] = error
 
@@ -119,14 +120,73 @@ async def test_leases_are_renewed_in_one_order_whatever_order_they_are_held_in(
 
 async def test_what_is_read_together_is_each_chats_own(db: Database, claims: list[Claim]) -> None:
     await append(db, CHATS[3], "more", "and more")
-    folds = Folds(db)
+    steps = Folds(db)
     read: dict[int, list[str]] = {}
 
     async def read_one(place: int) -> None:
-        (starting,) = await folds.read([Reading(claims[place], 1_000)])
+        (starting,) = await steps.read([Reading(claims[place], 1_000)])
         read[place] = [turn.content for turn in starting.pending]
 
     async with anyio.create_task_group() as group:
         for place in range(4):
             group.start_soon(read_one, place)
     assert read == {0: ["hello"], 1: ["hello"], 2: ["hello"], 3: ["hello", "more", "and more"]}
+
+
+async def write_behind(db: Database, claim: Claim, change: str) -> timedelta | None:
+    """Write a fold while another transaction holds the chat, changes something, and commits; None: not written."""
+    waits: list[dict[tuple[bytes, UUID], timedelta]] = []
+
+    async def write() -> None:
+        async with db.session() as session:
+            waits.append(await folds.write_unchanged(session, [writing(claim)]))
+
+    async with anyio.create_task_group() as group, db.session() as other, transaction(other):
+        await chat_work.lock_chat(other, claim.key, OWNER)
+        group.start_soon(write)
+        with anyio.fail_after(20):
+            while not await waiting_for_locks(db):  # noqa: ASYNC110 - another connection's wait
+                await anyio.sleep(0.01)
+        await other.connection.execute(change, *claim.key)
+    return waits[0].get(name_lease(claim))
+
+
+async def waiting_for_locks(db: Database) -> int:
+    async with db.session() as session:
+        waiting = (
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        )
+        return int(await session.connection.fetchval(waiting))
+
+
+NEWER = """
+insert into chat_memory.chat_metadata (
+    bucket, chat, user_confirmed, llm_inferred, general_summary, token_count, version, degraded, created_at, updated_at
+)
+values ($1, $2, '[]', '[]', 'newer', 1, 7, false, now(), now())
+"""
+
+
+async def test_a_memory_that_changed_while_its_write_waited_is_not_touched(db: Database, claims: list[Claim]) -> None:
+    """Without the version in the conflict clause the statement, whose snapshot is older, would write over it."""
+    assert await write_behind(db, claims[0], NEWER) is None
+    async with db.session() as session:
+        stored = await read_memory(session, claims[0].key)
+        kept = await memory_versions.read_versions(session, claims[0].key)
+    assert (stored.version, stored.memory.general_summary, kept) == (7, "newer", [])
+    assert await done(db) == [0, 0, 0, 0]
+
+
+async def test_a_turn_that_came_while_the_write_waited_is_pending_and_due(db: Database, claims: list[Claim]) -> None:
+    """Without coalesce in write_unchanged, whose snapshot does not see the turn, the chat would wait since no time."""
+    more = "update chat_memory.chat_work set head_seq = head_seq + 1 where bucket = $1 and chat = $2"
+    assert await write_behind(db, claims[0], more) is not None
+    async with db.session() as session:
+        row = await session.connection.fetchrow(
+            "select head_seq - done_seq as pending, due_at, pending_since from chat_memory.chat_work where chat = $1",
+            claims[0].key.chat,
+        )
+    assert row is not None
+    assert row["pending"] == 1
+    assert row["due_at"] is not None
+    assert row["pending_since"] is not None

@@ -26,6 +26,11 @@ HOT: dict[str, tuple[object, ...]] = {
     "folds.read_memories": (KEY[0], [KEY[1]]),
     "folds.read_starting": (KEY[0], [KEY[1]], [0], 1000),
     "folds.store_drafts": (*LEASES, ["{}"], [1]),
+    "folds.write_unchanged": (
+        *LEASES,
+        *([value] for value in ("[]", "[]", "", 0, 1, False, 1, 1, "{}", "{}", "test", "", 0, 0, 0, 0.0, False)),
+        *(ZERO, "channel"),
+    ),
     "folds.hold_leases": LEASES,
     "folds.write_memories": (KEY[0], [KEY[1]], ["[]"], ["[]"], [""], [0], [1], [False], ZERO),
     "folds.finish_folds": (*LEASES, [1], [False], ZERO, "channel"),
@@ -114,6 +119,7 @@ async def test_a_hot_query_never_scans_a_table(explained: dict[str, str], name: 
     [
         ("chat_work.find_due_buckets", "chat_work_due"),
         ("chat_work.claim_chats", "chat_work_due"),
+        ("folds.write_unchanged", "chat_work_pkey"),
         ("folds.hold_leases", "chat_work_pkey"),
         ("folds.read_starting", "turns_pkey"),
         ("folds.read_starting", "chat_metadata_pkey"),

@@ -14,7 +14,7 @@ from chat_memory.settings import Settings
 from chat_memory.storage import chat_metadata, chat_work, memory_versions
 from chat_memory.storage.bell import Bell, Ring
 from chat_memory.storage.chat_work import Cursor
-from chat_memory.storage.database import Database
+from chat_memory.storage.database import Database, open_database
 from chat_memory.storage.ledger import Ledger
 from chat_memory.tools.awaiting import wait_folded
 from chat_memory.tools.fold import fold
@@ -105,6 +105,17 @@ async def test_who_waits_for_a_chat_that_failed_or_is_gone_is_told_at_once(box: 
     with anyio.fail_after(PATIENCE):
         assert not await wait_folded(box, OWNER, key_of("a"), 1, 3600)
         assert not await wait_folded(box, OWNER, key_of("nobody"), 1, 3600)
+
+
+async def test_who_does_not_wait_asks_nothing(box: Toolbox, db: Database, database_url: str) -> None:
+    """Without the first line of wait_folded every write would begin a query, break it off, and pay for both."""
+    async with open_database(database_url, pool_size=1) as only:
+        async with only.session() as session:
+            pid = await session.connection.fetchval("select pg_backend_pid()")
+        assert await wait_folded(replace(box, db=only), OWNER, key_of("a"), 1, 0) is False
+        async with db.session() as session:
+            last = await session.connection.fetchval("select query from pg_stat_activity where pid = $1", pid)
+    assert last == "select pg_backend_pid()"
 
 
 async def test_who_waits_is_woken_by_the_bell_of_the_fold(box: Toolbox, db: Database) -> None:

@@ -11,7 +11,7 @@ from chat_memory.models import Change, Draft, Turn
 from chat_memory.storage.bell import CHANNEL
 from chat_memory.storage.chat_metadata import FACTS, NO_MEMORY, StoredMemory, read_stored
 from chat_memory.storage.chat_work import Claim
-from chat_memory.storage.database import Database, Session
+from chat_memory.storage.database import Database, Record, Session
 from chat_memory.storage.grouping import Groups
 from chat_memory.storage.queries import load_queries
 from chat_memory.storage.turns import read_turn
@@ -102,6 +102,21 @@ class Folds:
         return await self.db.run(lambda session: store_drafts(session, drafts))
 
     async def _write_group(self, writings: Sequence[Writing]) -> Sequence[Written]:
+        """Write what stands as it was read, and whatever else there is with a look first."""
+        written: dict[tuple[bytes, UUID], timedelta] = {}
+        try:
+            written = await self.db.commit(lambda session: write_unchanged(session, writings))
+        except DatabaseUnreachableError:
+            raise
+        except ChatMemoryError:  # one of them cannot be written, and all stand as they did
+            pass
+        others = [writing for writing in writings if name_lease(writing.claim) not in written]
+        looked = iter(await self._write_looking(others) if others else [])
+        return [
+            written[name] if (name := name_lease(writing.claim)) in written else next(looked) for writing in writings
+        ]
+
+    async def _write_looking(self, writings: Sequence[Writing]) -> Sequence[Written]:
         """Write a group in one transaction; when that fails, each alone: only the culprit fails."""
         try:
             return await self.db.transact(lambda session: write_folds(session, writings))
@@ -110,7 +125,7 @@ class Folds:
         except ChatMemoryError as error:
             if len(writings) == 1:
                 return [error]
-            return [outcome for writing in writings for outcome in await self._write_group([writing])]
+            return [outcome for writing in writings for outcome in await self._write_looking([writing])]
 
 
 async def read_starting(session: Session, readings: Sequence[Reading]) -> list[Starting]:
@@ -141,6 +156,23 @@ async def store_drafts(session: Session, drafts: Sequence[tuple[Claim, Draft]]) 
     rows = await session.fetch(QUERIES["store_drafts"], *_leases([claim for claim, _ in ordered]), texts, ends)
     held = {(row["chat"], row["lease_token"]) for row in rows}
     return [(claim.key.chat, claim.token) in held for claim, _ in drafts]
+
+
+async def write_unchanged(session: Session, writings: Sequence[Writing]) -> dict[tuple[bytes, UUID], timedelta]:
+    """Write folds of one bucket whose lease stands and whose memory is the one they were checked against.
+
+    Of each that was written how long its oldest turn had waited; of the others nothing was written.
+    """
+    ordered = sorted(writings, key=lambda item: item.claim.key)
+    rows = await session.fetch(
+        QUERIES["write_unchanged"],
+        *_leases([writing.claim for writing in ordered]),
+        *_memories(ordered),
+        *_versions(ordered),
+        session.drift,
+        CHANNEL,
+    )
+    return _waits(rows)
 
 
 async def write_folds(session: Session, writings: Sequence[Writing]) -> list[Written]:
@@ -176,27 +208,34 @@ async def _make_again(session: Session, writing: Writing) -> Writing:
 
 async def write_memories(session: Session, writings: Sequence[Writing]) -> None:
     """Put the next memories in the place of the last."""
+    chats = _chats([writing.claim for writing in writings])
+    await session.execute(QUERIES["write_memories"], *chats, *_memories(writings), session.drift)
+
+
+async def keep_versions(session: Session, writings: Sequence[Writing]) -> None:
+    """Keep each version beside the memory it became."""
+    chats = _chats([writing.claim for writing in writings])
+    numbers = [writing.next.after.version for writing in writings]
+    await session.execute(QUERIES["keep_versions"], *chats, numbers, *_versions(writings), session.drift)
+
+
+def _memories(writings: Sequence[Writing]) -> tuple[object, ...]:
+    """Line up what the memories become, column by column."""
     after = [writing.next.after for writing in writings]
-    await session.execute(
-        QUERIES["write_memories"],
-        *_chats([writing.claim for writing in writings]),
+    return (
         [FACTS.dump_json(stored.memory.user_confirmed).decode() for stored in after],
         [FACTS.dump_json(stored.memory.llm_inferred).decode() for stored in after],
         [stored.memory.general_summary for stored in after],
         [writing.next.tokens for writing in writings],
         [stored.version for stored in after],
         [stored.degraded for stored in after],
-        session.drift,
     )
 
 
-async def keep_versions(session: Session, writings: Sequence[Writing]) -> None:
-    """Keep each version beside the memory it became."""
+def _versions(writings: Sequence[Writing]) -> tuple[object, ...]:
+    """Line up what versions keep beside their number, column by column."""
     drafts = [writing.draft for writing in writings]
-    await session.execute(
-        QUERIES["keep_versions"],
-        *_chats([writing.claim for writing in writings]),
-        [writing.next.after.version for writing in writings],
+    return (
         [writing.claim.cursor.done_seq + 1 for writing in writings],
         [draft.upto_seq for draft in drafts],
         [writing.next.change.model_dump_json() for writing in writings],
@@ -208,7 +247,6 @@ async def keep_versions(session: Session, writings: Sequence[Writing]) -> None:
         [draft.usage.tokens_cached for draft in drafts],
         [draft.usage.cost_usd for draft in drafts],
         [draft.degraded for draft in drafts],
-        session.drift,
     )
 
 
@@ -222,6 +260,10 @@ async def finish_folds(session: Session, finishes: "Sequence[Finish]") -> dict[t
         session.drift,
         CHANNEL,
     )
+    return _waits(rows)
+
+
+def _waits(rows: Sequence[Record]) -> dict[tuple[bytes, UUID], timedelta]:
     return {(row["chat"], row["token"]): row["waited"] or timedelta() for row in rows}
 
 

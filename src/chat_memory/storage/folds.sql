@@ -52,9 +52,94 @@ from held
 where work.bucket = $1 and work.chat = held.chat and work.lease_token = held.token
 returning work.chat, work.lease_token;
 
+-- name: write_unchanged
+-- A whole write of folds in one statement, for chats that stand as their drafts were checked: the fence locks in key
+-- order, and a memory that is newer by now is not touched (the conflict clause reads the row as it is, not as the
+-- statement's snapshot saw it). What does not come back was not written. The three statements below do the same with a
+-- look in between, for all others.
+with given as (
+    select item.*
+    from unnest($2::bytea[], $3::uuid[], $4::jsonb[], $5::jsonb[], $6::text[], $7::integer[], $8::integer[],
+        $9::boolean[], $10::integer[], $11::integer[], $12::jsonb[], $13::jsonb[], $14::text[], $15::text[],
+        $16::integer[], $17::integer[], $18::integer[], $19::float8[], $20::boolean[])
+        as item (chat, token, confirmed, inferred, summary, tokens, version, incomplete, from_seq, covers_seq, delta,
+            memory, summarizer, model, tokens_in, tokens_out, tokens_cached, cost_usd, degraded)
+),
+clock as materialized (
+    select now() + $21::interval as at
+),
+held as materialized (
+    select given.*, work.pending_since
+    from given
+    cross join lateral (
+        select pending_since
+        from chat_memory.chat_work
+        where bucket = $1 and chat_work.chat = given.chat and lease_token = given.token
+        for update
+    ) as work
+),
+written as (
+    insert into chat_memory.chat_metadata as memory (
+        bucket, chat, user_confirmed, llm_inferred, general_summary, token_count, version, degraded, created_at, updated_at
+    )
+    select $1, held.chat, held.confirmed, held.inferred, held.summary, held.tokens, held.version, held.incomplete,
+        clock.at, clock.at
+    from held
+    cross join clock
+    on conflict (bucket, chat) do update
+    set user_confirmed = excluded.user_confirmed,
+        llm_inferred = excluded.llm_inferred,
+        general_summary = excluded.general_summary,
+        token_count = excluded.token_count,
+        version = excluded.version,
+        degraded = excluded.degraded,
+        updated_at = excluded.updated_at
+    where memory.version = excluded.version - 1
+    returning chat
+),
+stands as materialized (
+    select held.*, clock.at
+    from written
+    join held using (chat)
+    cross join clock
+),
+kept as (
+    insert into chat_memory.memory_versions (
+        bucket, chat, version, from_seq, covers_seq, replaces_version, delta, memory,
+        summarizer, model, tokens_in, tokens_out, tokens_cached, cost_usd, degraded, created_at
+    )
+    select $1, stands.chat, stands.version, stands.from_seq, stands.covers_seq, null, stands.delta, stands.memory,
+        stands.summarizer, stands.model, stands.tokens_in, stands.tokens_out, stands.tokens_cached, stands.cost_usd,
+        stands.degraded, stands.at
+    from stands
+),
+moved as (
+    update chat_memory.chat_work as work
+    set done_seq = stands.covers_seq,
+        due_at = case when work.head_seq > stands.covers_seq then stands.at end,
+        pending_since = case when work.head_seq > stands.covers_seq then coalesce((
+            select created_at
+            from chat_memory.turns
+            where turns.bucket = $1 and turns.chat = stands.chat and turns.seq = stands.covers_seq + 1
+        ), stands.at) end, -- a turn that was written while this statement ran is not seen by it: as old as now
+        refold_from = coalesce(work.refold_from, case when stands.degraded then work.done_seq + 1 end),
+        lease_token = null, draft = null, draft_seq = null,
+        attempts = 0, lease_expiries = 0, last_error = null, failed_at = null
+    from stands
+    where work.bucket = $1 and work.chat = stands.chat
+    returning work.chat, stands.token, stands.at - stands.pending_since as waited
+),
+rung as (
+    select pg_notify($22, '=' || string_agg(encode(moved.chat, 'hex'), '')) as nothing
+    from moved
+    having count(*) > 0
+)
+select moved.chat, moved.token, moved.waited, (select count(*) from rung) as bells
+from moved;
+
 -- name: hold_leases
--- The fence: the first statement of every write of folds. A chat whose token is not ours any more does not come back, and
--- nothing of it is written. Its memory's version tells whether the draft was checked against this very memory.
+-- The fence: the first statement of a write that looks before it writes. A chat whose token is not ours any more does
+-- not come back, and nothing of it is written. Its memory's version tells whether the draft was checked against it.
 select given.chat, given.token,
     (select version from chat_memory.chat_metadata where bucket = $1 and chat = given.chat) as version
 from unnest($2::bytea[], $3::uuid[]) as given (chat, token)

@@ -42,6 +42,8 @@ async def wait_folded(
     box: Toolbox, owner: str, key: ChatKey, seq: int, seconds: float, *, report: Report = tell_nobody
 ) -> bool:
     """Wait up to `seconds` until `seq` is folded; False when it is not, or the chat waits for help or is gone."""
+    if seconds <= 0:  # a look cut off in the middle would cost its connection
+        return False
     progress: Progress | None = None
     with anyio.move_on_after(seconds):
         async with box.bell.waiting(key) as waiter:
