@@ -108,7 +108,7 @@ async def test_the_scenes_are_played_on_an_installed_postgresql_through_pgbounce
     if not ((DEBIAN_POSTGRES / "postgres").exists() and find_pgbouncer()):
         pytest.skip("PostgreSQL 15 and PgBouncer are not installed where Debian puts them")
     name = "postgresql ended"
-    report = await played(name, SIZES[name], Where(DEBIAN_POSTGRES, pooled=True))
+    report = await played(name, 2, Where(DEBIAN_POSTGRES, pooled=True))
     assert set(report.errors) == {"DatabaseUnreachableError"}
 
 
