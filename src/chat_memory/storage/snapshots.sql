@@ -3,7 +3,8 @@
 -- readers in one. Turns that cannot fit a reply whole come shortened. A chat that does not exist does not come back. The
 -- limits keep the planner from joining whole tables.
 select given.place, snapshot.*
-from unnest($1::smallint[], $2::bytea[], $3::integer[]) with ordinality as given (bucket, chat, characters, place)
+from unnest((select $1::smallint[]), (select $2::bytea[]), (select $3::integer[])) with ordinality
+    as given (bucket, chat, characters, place)
 cross join lateral (
     select conversation.owner, conversation.birth, work.head_seq, work.done_seq, work.failed_at is not null as failed,
         coalesce(extract(epoch from now() + $4::interval - work.pending_since) * 1000, 0)::bigint as lag_ms,
