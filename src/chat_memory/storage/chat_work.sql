@@ -78,7 +78,7 @@ where work.bucket = $1 and work.chat = $2 and work.head_seq > work.done_seq and 
 -- went to another worker, and its fold must stop.
 with held as materialized (
     select locked.chat, given.token, now() + $5::interval as at
-    from unnest($2::bytea[], $3::uuid[]) as given (chat, token)
+    from unnest((select $2::bytea[]), (select $3::uuid[])) as given (chat, token)
     cross join lateral (
         select work.chat
         from chat_memory.chat_work as work
@@ -96,7 +96,7 @@ returning work.chat, work.lease_token;
 -- Shutting down, or nothing to fold: due at once for anybody, nothing counted, drafts kept. Locked in key order.
 with held as materialized (
     select locked.chat, given.token, now() + $4::interval as at
-    from unnest($2::bytea[], $3::uuid[]) as given (chat, token)
+    from unnest((select $2::bytea[]), (select $3::uuid[])) as given (chat, token)
     cross join lateral (
         select work.chat
         from chat_memory.chat_work as work

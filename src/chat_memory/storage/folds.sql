@@ -3,7 +3,7 @@
 -- bytes, at least one, and with the first of them its memory; null where there is none yet.
 select given.place, pending.seq, pending.role, pending.attested, pending.content, pending.created_at,
     memory.version, memory.user_confirmed, memory.llm_inferred, memory.general_summary, memory.degraded
-from unnest($2::bytea[], $3::integer[]) with ordinality as given (chat, done_seq, place)
+from unnest((select $2::bytea[]), (select $3::integer[])) with ordinality as given (chat, done_seq, place)
 cross join lateral (
     select seq, role, attested, content, created_at, place
     from (
@@ -37,7 +37,7 @@ where bucket = $1 and chat = any($2::bytea[]);
 -- that locks several chats; whose token is not ours any more does not come back.
 with held as materialized (
     select given.chat, given.token, given.draft, given.upto_seq
-    from unnest($2::bytea[], $3::uuid[], $4::jsonb[], $5::integer[]) with ordinality
+    from unnest((select $2::bytea[]), (select $3::uuid[]), (select $4::jsonb[]), (select $5::integer[])) with ordinality
         as given (chat, token, draft, upto_seq, place)
     cross join lateral (
         select work.chat
@@ -59,9 +59,9 @@ returning work.chat, work.lease_token;
 -- look in between, for all others.
 with given as (
     select item.*
-    from unnest($2::bytea[], $3::uuid[], $4::jsonb[], $5::jsonb[], $6::text[], $7::integer[], $8::integer[],
-        $9::boolean[], $10::integer[], $11::integer[], $12::jsonb[], $13::jsonb[], $14::text[], $15::text[],
-        $16::integer[], $17::integer[], $18::integer[], $19::float8[], $20::boolean[])
+    from unnest((select $2::bytea[]), (select $3::uuid[]), (select $4::jsonb[]), (select $5::jsonb[]), (select $6::text[]), (select $7::integer[]), (select $8::integer[]),
+        (select $9::boolean[]), (select $10::integer[]), (select $11::integer[]), (select $12::jsonb[]), (select $13::jsonb[]), (select $14::text[]), (select $15::text[]),
+        (select $16::integer[]), (select $17::integer[]), (select $18::integer[]), (select $19::float8[]), (select $20::boolean[]))
         as item (chat, token, confirmed, inferred, summary, tokens, version, incomplete, from_seq, covers_seq, delta,
             memory, summarizer, model, tokens_in, tokens_out, tokens_cached, cost_usd, degraded)
 ),
@@ -142,7 +142,7 @@ from moved;
 -- not come back, and nothing of it is written. Its memory's version tells whether the draft was checked against it.
 select given.chat, given.token,
     (select version from chat_memory.chat_metadata where bucket = $1 and chat = given.chat) as version
-from unnest($2::bytea[], $3::uuid[]) as given (chat, token)
+from unnest((select $2::bytea[]), (select $3::uuid[])) as given (chat, token)
 cross join lateral (
     select work.chat
     from chat_memory.chat_work as work
@@ -157,7 +157,7 @@ insert into chat_memory.chat_metadata as memory (
 )
 select $1, given.chat, given.confirmed, given.inferred, given.summary, given.tokens, given.version, given.degraded,
     clock.at, clock.at
-from unnest($2::bytea[], $3::jsonb[], $4::jsonb[], $5::text[], $6::integer[], $7::integer[], $8::boolean[])
+from unnest((select $2::bytea[]), (select $3::jsonb[]), (select $4::jsonb[]), (select $5::text[]), (select $6::integer[]), (select $7::integer[]), (select $8::boolean[]))
     as given (chat, confirmed, inferred, summary, tokens, version, degraded)
 cross join (select now() + $9::interval as at) as clock
 on conflict (bucket, chat) do update
@@ -178,8 +178,8 @@ insert into chat_memory.memory_versions (
 select $1, given.chat, given.version, given.from_seq, given.covers_seq, null, given.delta, given.memory,
     given.summarizer, given.model, given.tokens_in, given.tokens_out, given.tokens_cached, given.cost_usd,
     given.degraded, now() + $15::interval
-from unnest($2::bytea[], $3::integer[], $4::integer[], $5::integer[], $6::jsonb[], $7::jsonb[], $8::text[], $9::text[],
-    $10::integer[], $11::integer[], $12::integer[], $13::float8[], $14::boolean[])
+from unnest((select $2::bytea[]), (select $3::integer[]), (select $4::integer[]), (select $5::integer[]), (select $6::jsonb[]), (select $7::jsonb[]), (select $8::text[]), (select $9::text[]),
+    (select $10::integer[]), (select $11::integer[]), (select $12::integer[]), (select $13::float8[]), (select $14::boolean[]))
     as given (chat, version, from_seq, covers_seq, delta, memory, summarizer, model, tokens_in, tokens_out,
         tokens_cached, cost_usd, degraded);
 
@@ -189,7 +189,7 @@ from unnest($2::bytea[], $3::integer[], $4::integer[], $5::integer[], $6::jsonb[
 with finished as materialized (
     select given.chat, given.token, given.covers_seq, given.degraded, now() + $6::interval as at, work.pending_since,
         next.created_at as next_turn_at
-    from unnest($2::bytea[], $3::uuid[], $4::integer[], $5::boolean[]) as given (chat, token, covers_seq, degraded)
+    from unnest((select $2::bytea[]), (select $3::uuid[]), (select $4::integer[]), (select $5::boolean[])) as given (chat, token, covers_seq, degraded)
     cross join lateral (
         select pending_since, head_seq
         from chat_memory.chat_work
