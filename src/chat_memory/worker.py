@@ -1,8 +1,10 @@
 """The caller that never sleeps: claims due chats, folds them side by side, and paces itself."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import anyio
@@ -15,6 +17,7 @@ from chat_memory.storage.bell import Ring, Waiter
 from chat_memory.storage.chat_work import Claim
 from chat_memory.telemetry import Event, log
 from chat_memory.tools.fold import fold
+from chat_memory.tools.refolds import Refolds
 from chat_memory.tools.toolbox import Toolbox
 
 BUCKETS_PER_ROUND = 16
@@ -31,6 +34,7 @@ class Worker:
         """Work with `box`."""
         self.box = box
         self._folding = 0
+        self._refolds = Refolds(box)
         self._waiter = Waiter()
 
     async def run(self) -> None:
@@ -41,7 +45,7 @@ class Worker:
                 group.start_soon(self._sweep)
                 while True:
                     await anyio.lowlevel.checkpoint_if_cancelled()  # claiming is shielded, and does not see the end
-                    if not await self._claim_round(group):
+                    if not await self._claim_round(group) and not await self._refold_round(group):
                         await self._waiter.sleep(self.box.settings.poll_seconds)
         finally:
             unsubscribe()
@@ -61,7 +65,20 @@ class Worker:
             return 0
         for claim in claims:
             self._folding += 1
-            group.start_soon(self._fold_claimed, claim)
+            group.start_soon(self._fold_claimed, partial(fold, self.box), claim)
+        return len(claims)
+
+    async def _refold_round(self, group: TaskGroup) -> int:
+        """Nothing is due: let the model look again at what extraction folded; how many chats were claimed."""
+        claims: list[Claim] = []
+        try:
+            with anyio.CancelScope(shield=True):
+                claims = await self._refolds.claim(self.box.fold_room - self._folding)
+        except ChatMemoryError as error:
+            log(Event.WORKER_FAILED, level=logging.WARNING, error=error)
+        for claim in claims:
+            self._folding += 1
+            group.start_soon(self._fold_claimed, self._refolds.fold, claim)
         return len(claims)
 
     async def _claim(self, room: int) -> list[Claim]:
@@ -87,10 +104,10 @@ class Worker:
             await self.box.db.run(lambda session: chat_work.hand_back_claims(session, bucket, token))
         return []
 
-    async def _fold_claimed(self, claim: Claim) -> None:
-        """Fold one chat; its failure is recorded with it and never touches another's."""
+    async def _fold_claimed(self, do: Callable[[Claim], Awaitable[object]], claim: Claim) -> None:
+        """Fold one chat, as `do` does; its failure is recorded with it and never touches another's."""
         try:
-            await fold(self.box, claim)
+            await do(claim)
         except ChatMemoryError:
             pass  # recorded and logged where it happened: the chat's row says what went wrong
         finally:

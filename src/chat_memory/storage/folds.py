@@ -56,6 +56,8 @@ class Writing:
     draft: Draft
     next: Next
     again: Callable[[Session, StoredMemory], Awaitable[Next]]
+    refold_delay: timedelta = timedelta()
+    """How long after extraction stood in the model may look again."""
 
 
 Written: TypeAlias = timedelta | ChatMemoryError
@@ -162,6 +164,7 @@ async def write_folds(session: Session, writings: Sequence[Writing]) -> list[Wri
     await write_memories(session, ready)
     await keep_versions(session, ready)
     waits = await finish_folds(session, [Finish.of(writing) for writing in ready])
+    await plan_refolds(session, [writing for writing in ready if writing.draft.degraded])
     await bell.ring(session, *(Ring(writing.claim.key, grew=False) for writing in ready))
     return [waits.get(name_lease(writing.claim), LostLeaseError()) for writing in writings]
 
@@ -227,6 +230,13 @@ async def finish_folds(session: Session, finishes: "Sequence[Finish]") -> dict[t
         session.drift,
     )
     return {(row["chat"], row["token"]): row["waited"] or timedelta() for row in rows}
+
+
+async def plan_refolds(session: Session, degraded: Sequence[Writing]) -> None:
+    """Have the model look again at what extraction folded now."""
+    if degraded:
+        values = (*_chats([writing.claim for writing in degraded]), degraded[0].refold_delay, session.drift)
+        await session.execute(QUERIES["plan_refolds"], *values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,3 +119,11 @@ set done_seq = finished.covers_seq,
 from finished
 where work.bucket = $1 and work.chat = finished.chat and work.lease_token = finished.token
 returning finished.chat, finished.token, finished.at - finished.pending_since as waited;
+
+-- name: plan_refolds
+-- Extraction stood in for the model: these chats are due for another look once it had time to come back. Written with the
+-- fold itself, under its locks.
+update chat_memory.chat_work as work
+set refold_due_at = coalesce(work.refold_due_at, clock.at + $3::interval), refold_attempts = 0
+from (select now() + $4::interval as at) as clock
+where work.bucket = $1 and work.chat = any($2::bytea[]);

@@ -69,7 +69,8 @@ async def _write(box: Toolbox, claim: Claim, drafted: Drafted | None) -> int:
     async def again(session: Session, stored: StoredMemory) -> Next:
         return await admit_draft(box, session, claim, stored, draft)
 
-    waited = await box.folds.write(Writing(claim, draft, drafted.next, again))
+    refold_delay = timedelta(seconds=box.settings.refold_seconds)
+    waited = await box.folds.write(Writing(claim, draft, drafted.next, again, refold_delay))
     box.pace.record(waited)
     box.bell.announce(Ring(claim.key, grew=False))
     log(Event.MEMORY_WRITTEN, bucket=claim.key.bucket, turns=draft.upto_seq - claim.cursor.done_seq)
