@@ -159,7 +159,10 @@ async def _redrive(db: Database, bucket: int, chats: list[bytes] | None) -> set[
 
     async def make_due(session: Session) -> set[ChatKey]:
         rows = await session.fetch(QUERIES["redrive_refolds"], bucket, chats, BATCH, session.drift)
-        return {ChatKey(row["bucket"], row["chat"]) for row in rows}
+        keys = {ChatKey(row["bucket"], row["chat"]) for row in rows}
+        if keys:
+            await bell.ring(session, Ring(min(keys), grew=True))  # any ring wakes every worker
+        return keys
 
     while True:
         made_due = await retried(lambda _: db.transact(make_due))
