@@ -65,6 +65,16 @@ async def until_folded(url: str, book: Book, seconds: float = PATIENCE) -> None:
     book.violations += [f"stuck: {dict(row.items())}" for row in rows]
 
 
+REPLACED = "select count(*) from chat_memory.memory_versions where replaces_version is not null"
+
+
+async def until_replaced(url: str, versions: int, seconds: float = PATIENCE) -> None:
+    """Wait until the model has looked again at so many versions that extraction made."""
+    with anyio.fail_after(seconds):
+        while (await read(url, REPLACED))[0][0] < versions:  # noqa: ASYNC110 - a table rings no bell
+            await anyio.sleep(LOOK_SECONDS)
+
+
 async def judge(url: str, book: Book) -> None:
     """Compare the database with the book, once nothing writes any more; what does not fit is a violation."""
     ledger = {chat: [Turned(*row[1:]) for row in rows] for chat, rows in by_chat(await read(url, LEDGER))}
@@ -75,6 +85,7 @@ async def judge(url: str, book: Book) -> None:
         book.counts["turns"] += len(ledger.get(chat, []))
         book.counts["versions"] += len(versions.get(chat, []))
         book.counts["degraded versions"] += sum(version["degraded"] for version in versions.get(chat, []))
+        book.counts["versions replaced"] += sum(bool(version["replaces_version"]) for version in versions.get(chat, []))
     book.violations += [*judge_writes(book, ledger), *judge_keys(book, await read(url, RECEIPTS))]
     book.counts["chats"] += len(ledger)
     book.counts["outcomes unknown"] += sum(not write.span and not write.unwritten for write in book.writes)
