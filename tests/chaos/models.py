@@ -17,8 +17,6 @@ from tests.tools.test_model_folds import UNUSABLE
 
 KEY = "test-key"
 LATE_SECONDS = 1.0
-REPLACED = 8
-"""So many versions of extraction's the model replaces while turns come and others are made."""
 WELL: Fault = proposing(lambda _: None)
 BUSY = [status(code, "overloaded_error", retry_after="2") for code in (429, 503, 529)]
 REFUSED = [status(code, "authentication_error") for code in (401, 402, 403, 404)]
@@ -52,7 +50,7 @@ async def kill_thinking(stage: Stage, kills: int) -> None:
 async def fail_models(stage: Stage) -> None:
     """Let the model fail in every way the Messages server knows, with good answers between; then it is well.
 
-    Processes that were refused last still fold by extraction then, while a new worker has the model look again.
+    Processes that were refused last leave it alone for a minute, so a new worker has it look again at what was degraded.
     """
     with messages_server(KEY) as provider:
         faults = shuffled_faults(stage.random)
@@ -61,9 +59,10 @@ async def fail_models(stage: Stage) -> None:
         patience = {"MODEL_SECONDS": "0.5", "FALLBACK_AFTER_SECONDS": "3", "REFOLD_SECONDS": "0.5"}
         async with playing(stage, Company(doorways=1, guests=0, workers=2, chats=12), **patience):
             await until(lambda: not provider.next_faults)
+            stage.book.closing = True  # second looks wait until no new turns come
             async with anyio.create_task_group() as backstage:
                 backstage.start_soon(stage.worker("healer", **patience).live)
-                await until_replaced(stage.url, REPLACED)
+                await until_replaced(stage.url)
                 backstage.cancel_scope.cancel()
         stage.book.counts["model faults"] += len(faults) - faults.count(WELL)
         stage.book.counts["model questions"] += len(provider.asked)
