@@ -50,7 +50,7 @@ async def kill_thinking(stage: Stage, kills: int) -> None:
 async def fail_models(stage: Stage) -> None:
     """Let the model fail in every way the Messages server knows, with good answers between; then it is well.
 
-    Processes that were refused last leave it alone for a minute, so a new worker has it look again at what was degraded.
+    Processes that were refused last leave it alone for a minute: a new worker has it look again at what was degraded.
     """
     with messages_server(KEY) as provider:
         faults = shuffled_faults(stage.random)

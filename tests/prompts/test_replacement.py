@@ -57,11 +57,18 @@ def test_what_it_took_away_twice_in_one_version_comes_back() -> None:
 
 
 def test_what_was_said_since_is_not_pushed_aside_by_what_comes_back() -> None:
-    """Without `heir.id in going` and _is_free an older value would stand beside, or in the place of, a newer one."""
+    """Without _is_free an older value would stand beside, or in the place of, a newer one."""
     old, wrong, newer = added("budget", "1", version=1), added("budget", "2"), added("budget", "3", version=3)
     for heir in (wrong, None):
         change = Change(replaced=(Replaced(old=old, new=heir),))
         assert undo(confirming(newer), 3, made(change, confirming(old)), TOKENS) == confirming(newer)
+
+
+def test_what_went_with_its_successor_does_not_come_back() -> None:
+    """Without `heir.id in going` a value that was replaced twice, last under another key, would be back."""
+    old, wrong, newer = added("budget", "1", version=1), added("budget", "2"), added("spending", "3", version=3)
+    change = Change(replaced=(Replaced(old=old, new=wrong),))
+    assert undo(confirming(newer), 3, made(change, confirming(old)), TOKENS) == confirming(newer)
 
 
 def test_what_comes_back_stays_within_the_cap() -> None:

@@ -67,6 +67,7 @@ async def test_a_chat_that_ends_its_workers_is_not_claimed_for_ever(db: Database
             await chat_work.hand_back_lease(session, await claim_one(db, "a"))
     assert await claim(db, key_of("a").bucket) == []
     assert await refolds.redrive_refolds(db, None) == {key_of("a")}
+    assert [each.attempts for each in await claim(db, key_of("a").bucket)] == [1]
 
 
 async def test_what_a_lost_claim_got_is_as_it_was(db: Database) -> None:

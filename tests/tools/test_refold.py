@@ -3,6 +3,7 @@
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from uuid import uuid4
@@ -13,12 +14,14 @@ from structlog.testing import capture_logs
 
 from chat_memory.errors import BudgetSpentError, FoldError, LostLeaseError, ModelBusyError, ModelRefusedError
 from chat_memory.models import Fact
+from chat_memory.prompts.extractive import Extractive
 from chat_memory.storage import chat_metadata, lives, refolds
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.chat_work import Claim
 from chat_memory.storage.database import Database
 from chat_memory.storage.memory_versions import Version
 from chat_memory.tools.fold import fold
+from chat_memory.tools.leases import Leases
 from chat_memory.tools.refold import refold
 from chat_memory.tools.refolds import Refolds
 from chat_memory.tools.toolbox import Toolbox
@@ -26,6 +29,7 @@ from chat_memory.worker import Worker
 from tests.chats import LEASE, OWNER, append, claim_due, claim_one, key_of, pass_time
 from tests.cli.conftest import Program, finish
 from tests.messages_server import Fault, MessagesServer, messages_server, saying, slow, status
+from tests.summarizers import Broken, Transcript
 from tests.tools.test_model_folds import KEY, UNUSABLE, asking, recall, tell, versions_of, work_of, working
 
 PATIENCE = 60.0
@@ -276,6 +280,23 @@ async def test_an_answer_that_was_stored_is_not_paid_for_again_after_a_kill(
     assert covered(versions) == [1, 2]
     assert {key: fact.id for key, fact in (await facts_of(db, "a")).items()} == {"city": "f2.1", "name": "f3.1"}
     assert "My city is Rome." in (await memory_of(db, "a")).memory.general_summary
+
+
+async def test_a_written_re_fold_is_never_taken_for_a_lost_one(box: Toolbox, db: Database) -> None:
+    """With leases.hold around _write a renewal after the commit finds no lease: written, and said to be lost."""
+    refused = Broken(ModelRefusedError(provider="nobody", model="none", status=401))
+    for _ in range(60):
+        await append(db, "a", "My name is Ann.")
+        await fold(replace(box, summarizer=refused, fallback=Extractive()), await claim_one(db, "a"))
+    pass_time(db, SOON)
+    leases = Leases(db, timedelta(seconds=0.01))
+    hasty = replace(box, summarizer=Transcript(), fallback=Extractive(), leases=leases)
+    async with anyio.create_task_group() as group:
+        group.start_soon(leases.run)
+        for _ in range(60):
+            await refold(hasty, await claim_refold(db, "a"))
+        group.cancel_scope.cancel()
+    assert covered(await versions_of(db, "a")) == list(range(1, 61))
 
 
 async def test_a_killed_re_fold_is_no_lease_the_chat_lost(
