@@ -57,13 +57,16 @@ async def fail_models(stage: Stage) -> None:
         provider.next_faults = list(faults)
         stage.told = {**stage.told, "ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": provider.url}
         patience = {"MODEL_SECONDS": "0.5", "FALLBACK_AFTER_SECONDS": "3", "REFOLD_SECONDS": "0.5"}
-        async with playing(stage, Company(doorways=1, guests=0, workers=2, chats=12), **patience):
-            await until(lambda: not provider.next_faults)
-            stage.book.closing = True  # second looks wait until no new turns come
+
+        async def heal() -> None:
+            """Second looks wait until no new turns come."""
             async with anyio.create_task_group() as backstage:
                 backstage.start_soon(stage.worker("healer", **patience).live)
                 await until_replaced(stage.url)
                 backstage.cancel_scope.cancel()
+
+        async with playing(stage, Company(doorways=1, guests=0, workers=2, chats=12), heal, **patience):
+            await until(lambda: not provider.next_faults)
         stage.book.counts["model faults"] += len(faults) - faults.count(WELL)
         stage.book.counts["model questions"] += len(provider.asked)
         stage.book.violations += [f"the provider refused: {reason}" for reason in provider.refused]

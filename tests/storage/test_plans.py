@@ -63,7 +63,7 @@ HOT: dict[str, tuple[object, ...]] = {
     "refolds.store_refold_draft": (*KEY, TOKEN, "{}"),
     "refolds.find_remaining": KEY,
     "refolds.finish_refold": (*KEY, TOKEN, None, ZERO),
-    "refolds.hand_back_refold": (*KEY, TOKEN, ZERO, ZERO),
+    "refolds.hand_back_refold": (*KEY, TOKEN, ZERO),
     "refolds.fail_refold": (*KEY, TOKEN, ZERO, ZERO),
     "refolds.find_stale_buckets": (),
     "refolds.redrive_refolds": (7, None, 500, ZERO),

@@ -89,7 +89,7 @@ async def test_a_lost_lease_can_do_nothing_any_more(db: Database) -> None:
         await chat_work.hand_back_lease(session, await claim_one(db, "a"))
         (held,) = await claim(db, key_of("a").bucket)
         assert not await refolds.store_refold_draft(session, lost, draft(1))
-        assert not await refolds.hand_back_refold(session, lost, timedelta())
+        assert not await refolds.hand_back_refold(session, lost)
         assert not await refolds.fail_refold(session, lost, timedelta())
         assert await refolds.store_refold_draft(session, held, draft(1))
 
@@ -101,7 +101,7 @@ async def test_a_folds_draft_and_a_second_looks_are_never_taken_for_each_other(d
     kept: Draft = draft(1, "Seen again.").model_copy(update={"replaces_version": 1})
     async with db.session() as session:
         assert await refolds.store_refold_draft(session, found, kept)
-        await refolds.hand_back_refold(session, found, timedelta())
+        await refolds.hand_back_refold(session, found)
     await append(db, "a", "more")
     folding = await claim_one(db, "a")
     assert folding.draft is None

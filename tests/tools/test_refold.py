@@ -14,12 +14,14 @@ from structlog.testing import capture_logs
 
 from chat_memory.errors import BudgetSpentError, FoldError, LostLeaseError, ModelBusyError, ModelRefusedError
 from chat_memory.models import Fact
+from chat_memory.prompts.claude import pause
 from chat_memory.prompts.extractive import Extractive
 from chat_memory.storage import chat_metadata, lives, refolds
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.chat_work import Claim
 from chat_memory.storage.database import Database
 from chat_memory.storage.memory_versions import Version
+from chat_memory.tools import refold as refolding
 from chat_memory.tools.fold import fold
 from chat_memory.tools.leases import Leases
 from chat_memory.tools.refold import refold
@@ -50,6 +52,16 @@ create function change_memory() returns trigger language plpgsql as $$ begin
 end $$;
 create trigger change_memory before update on chat_memory.chat_work
 for each row when (new.refold_draft is not null and old.refold_draft is null) execute function change_memory();
+"""
+
+
+TAKEN_OVER = """
+create function take_over() returns trigger language plpgsql as $$ begin
+    new.lease_token := gen_random_uuid();
+    return new;
+end $$;
+create trigger take_over before update on chat_memory.chat_work
+for each row when (new.refold_draft is not null and old.refold_draft is null) execute function take_over();
 """
 
 
@@ -315,7 +327,7 @@ async def test_a_killed_re_fold_is_no_lease_the_chat_lost(
 
 
 async def test_forgotten_during_a_re_fold_means_gone(asked: Toolbox, db: Database, provider: MessagesServer) -> None:
-    """Without hold_leases in write_refold the late answer would bring the chat back."""
+    """Without the fences of store_refold_draft and write_refold the late answer would bring the chat back."""
     await degrade(asked, db, provider, "a", "My name is Ann.")
     provider.always = slow
     async with looking_again(asked, await claim_refold_later(db, "a")) as raised:
@@ -388,7 +400,7 @@ async def test_many_workers_replace_each_version_once_and_readers_see_whole_memo
 
 
 async def test_a_version_cannot_be_replaced_twice(asked: Toolbox, db: Database, provider: MessagesServer) -> None:
-    """Without hold_leases in write_refold the worker whose lease was lost would write as well."""
+    """Without the fences of store_refold_draft and write_refold a worker whose lease was lost would write as well."""
     await degrade(asked, db, provider, "a", "My name is Ann.")
     provider.always = slow
     async with looking_again(asked, await claim_refold_later(db, "a")) as raised:
@@ -401,6 +413,19 @@ async def test_a_version_cannot_be_replaced_twice(asked: Toolbox, db: Database, 
         provider.may_answer.set()
     assert [type(error) for error in raised] == [LostLeaseError]
     assert [version.replaces_version for version in await versions_of(db, "a")] == [None, 1]
+
+
+async def test_a_lease_lost_between_answer_and_write_writes_nothing(
+    asked: Toolbox, db: Database, provider: MessagesServer
+) -> None:
+    """The chat is somebody else's in the moment the draft is stored: without hold_leases in write_refold both write."""
+    await degrade(asked, db, provider, "a", "My name is Ann.")
+    async with db.session() as session:
+        await session.connection.execute(TAKEN_OVER)
+    with pytest.raises(LostLeaseError):
+        await refold(asked, await claim_refold_later(db, "a"))
+    assert [version.replaces_version for version in await versions_of(db, "a")] == [None]
+    assert (await recall(asked, "a"))["version"] == 1
 
 
 async def test_the_gate_decides_again_against_the_memory_at_the_write(
@@ -494,13 +519,12 @@ async def test_when_nobody_can_be_asked_nothing_is_counted(
     """Without NOBODY_TO_ASK in refold an outage or a forgotten key would use up every chat's tries."""
     await degrade(asked, db, provider, "a", "My name is Ann.")
     provider.always = fault
+    pass_time(db, SOON)
     for _ in range(2 * asked.settings.max_attempts):
-        pass_time(db, 2 * SOON)
         claim = await claim_refold(db, "a")
         assert claim.attempts == 1
         with pytest.raises(error):
             await refold(asked, claim)
-        assert await claim_refolds(db, "a") == []
     assert len(provider.asked) == 2
 
 
@@ -518,12 +542,33 @@ async def test_a_worker_asks_nobody_while_the_model_is_refused_and_no_more_than_
         with pytest.raises(ModelRefusedError):
             await looker.fold(claim)
         assert await looker.claim(100) == []
+        assert len(await Refolds(asked).claim(1)) == 1, "it is due for whoever has a better key"
     questions = len(provider.asked)
     async with asking(db, box, provider.url, DAILY_BUDGET_USD="0") as poor:
         assert await Refolds(poor).claim(100) == []
         with pytest.raises(BudgetSpentError):
-            await refold(poor, (await claim_refolds(db, "b"))[0])
+            await refold(poor, await claim_refold(db, "c"))
     assert len(provider.asked) == questions
+
+
+async def test_after_a_refusal_one_question_shows_whether_the_model_is_back(
+    asked: Toolbox, db: Database, provider: MessagesServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without `_doubtful` in Refolds a model that comes back, or does not, would meet a whole share of questions."""
+    for chat_id in ("a", "b", "c"):
+        await degrade(asked, db, provider, chat_id, "My name is Ann.")
+    pass_time(db, SOON)
+    monkeypatch.setattr(refolding, "QUIET_SECONDS", 1e-9)
+    monkeypatch.setattr(pause, "REFUSED_SECONDS", 0.0)
+    looker = Refolds(asked)
+    provider.next_faults = [status(401, "authentication_error")]
+    (claim,) = await looker.claim(1)
+    with pytest.raises(ModelRefusedError):
+        await looker.fold(claim)
+    (claim,) = await looker.claim(100)
+    assert await looker.claim(100) == []
+    await looker.fold(claim)
+    assert [len(await looker.claim(100)) for _ in range(3)] == [1, 1, 0]
 
 
 async def test_without_a_model_nothing_is_looked_at_again(

@@ -129,10 +129,9 @@ async def finish_refold(session: Session, claim: Claim, refold_from: int | None)
         raise LostLeaseError
 
 
-async def hand_back_refold(session: Session, claim: Claim, delay: timedelta) -> bool:
-    """Give a claim up uncounted, draft kept, for another look after `delay`; False when it was lost already."""
-    values = (*claim.key, claim.token, delay, session.drift)
-    return await session.fetch_row(QUERIES["hand_back_refold"], *values) is not None
+async def hand_back_refold(session: Session, claim: Claim) -> bool:
+    """Give a claim up uncounted, draft kept; False when it was lost already."""
+    return await session.fetch_row(QUERIES["hand_back_refold"], *claim.key, claim.token, session.drift) is not None
 
 
 async def fail_refold(session: Session, claim: Claim, backoff: timedelta) -> bool:

@@ -101,13 +101,13 @@ where work.bucket = $1 and work.chat = $2 and work.lease_token = $3
 returning work.head_seq;
 
 -- name: hand_back_refold
--- Shutting down, or nobody to ask: not counted, the draft kept, another look after a while. Turns that came are due at once.
+-- Shutting down, or nobody to ask: not counted, the draft kept, any other worker may come first. New turns are due at once.
 update chat_memory.chat_work as work
 set lease_token = null,
     due_at = case when work.head_seq > work.done_seq then clock.at end,
     refold_attempts = greatest(work.refold_attempts - 1, 0),
-    refold_due_at = clock.at + $4::interval
-from (select now() + $5::interval as at) as clock
+    refold_due_at = clock.at
+from (select now() + $4::interval as at) as clock
 where work.bucket = $1 and work.chat = $2 and work.lease_token = $3
 returning work.head_seq;
 

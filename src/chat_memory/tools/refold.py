@@ -77,17 +77,17 @@ async def refold(box: Toolbox, claim: Claim) -> None:
         await _write(box, claim, refolding)
     except anyio.get_cancelled_exc_class():
         with anyio.move_on_after(GIVE_UP_SECONDS, shield=True):
-            await _hand_back(box, claim, 0)
+            await _hand_back(box, claim)
         raise
     except LostLeaseError:
         log(Event.LEASE_LOST, bucket=claim.key.bucket)
         raise
-    except NOBODY_TO_ASK as error:
-        await _hand_back(box, claim, quiet_seconds(error) * random.uniform(1, 1 + DEFER_JITTER))  # noqa: S311 - jitter
+    except NOBODY_TO_ASK:
+        await _hand_back(box, claim)
         raise
     except DatabaseUnreachableError:
         with anyio.move_on_after(GIVE_UP_SECONDS):  # if the write did commit, the token is gone and this does nothing
-            await _hand_back(box, claim, 0)
+            await _hand_back(box, claim)
         raise
     except Exception as error:
         await _record_failure(box, claim, error)
@@ -97,10 +97,10 @@ async def refold(box: Toolbox, claim: Claim) -> None:
 
 
 def quiet_seconds(error: ChatMemoryError) -> float:
-    """Tell how long nobody should be asked after a failure."""
-    if isinstance(error, ModelBusyError):
-        return error.seconds
-    return QUIET_SECONDS if isinstance(error, NOBODY_TO_ASK) else 0.0
+    """Tell how long this process should leave the model alone after a failure; another may have a better key."""
+    seconds = error.seconds if isinstance(error, ModelBusyError) else QUIET_SECONDS
+    jitter = random.uniform(1, 1 + DEFER_JITTER)  # noqa: S311 - not a secret
+    return seconds * jitter if isinstance(error, NOBODY_TO_ASK) else 0.0
 
 
 async def _prepare(box: Toolbox, claim: Claim) -> Refolding | None:
@@ -207,8 +207,8 @@ async def _cite(
     return found | await box.db.run(lambda own: turns.read_turns(own, claim.key, others))
 
 
-async def _hand_back(box: Toolbox, claim: Claim, seconds: float) -> None:
-    await box.db.run(lambda session: refolds.hand_back_refold(session, claim, timedelta(seconds=seconds)))
+async def _hand_back(box: Toolbox, claim: Claim) -> None:
+    await box.db.run(lambda session: refolds.hand_back_refold(session, claim))
     log(Event.FOLD_HANDED_BACK, bucket=claim.key.bucket)
 
 

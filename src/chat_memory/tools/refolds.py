@@ -26,6 +26,7 @@ class Refolds:
         self._box = box
         self._running = 0
         self._quiet_until = 0.0
+        self._doubtful = False
 
     async def claim(self, room: int) -> list[Claim]:
         """Claim chats of one bucket, none while nobody can be asked. Whatever is claimed is to be given to `fold`.
@@ -33,7 +34,8 @@ class Refolds:
         Raises:
             ChatMemoryError: the database does not answer.
         """
-        room = min(room, max(self._box.settings.fold_limit // SHARE, 1) - self._running)
+        share = 1 if self._doubtful else max(self._box.settings.fold_limit // SHARE, 1)
+        room = min(room, share - self._running)
         if self._box.fallback is None or room <= 0 or anyio.current_time() < self._quiet_until:
             return []
         buckets = await self._box.db.run(lambda session: refolds.find_refold_buckets(session, 1))
@@ -49,13 +51,14 @@ class Refolds:
         return claims
 
     async def fold(self, claim: Claim) -> None:
-        """Re-fold a claimed chat; when nobody could be asked, no other is claimed for a while.
+        """Re-fold a claimed chat; when nobody could be asked, no other is claimed for a while, and then one first.
 
         Raises:
             ChatMemoryError: recorded and logged where it happened.
         """
         try:
             await refold(self._box, claim)
+            self._doubtful = False
         except ChatMemoryError as error:
             self._keep_quiet(error)
             raise
@@ -63,7 +66,9 @@ class Refolds:
             self._running -= 1
 
     def _keep_quiet(self, error: ChatMemoryError) -> None:
-        self._quiet_until = max(self._quiet_until, anyio.current_time() + quiet_seconds(error))
+        seconds = quiet_seconds(error)
+        self._doubtful = self._doubtful or seconds > 0
+        self._quiet_until = max(self._quiet_until, anyio.current_time() + seconds)
 
     async def _claim_bucket(self, bucket: int, room: int) -> list[Claim]:
         token, tries = uuid4(), self._box.settings.max_attempts
