@@ -37,6 +37,12 @@ def key_of(chat_id: str) -> ChatKey:
     return chat_key(OWNER, chat_id)
 
 
+def name_neighbours(count: int) -> list[str]:
+    """Name chats of one bucket: what is done to them is done in one statement."""
+    bucket = key_of("a").bucket
+    return [name for name in (f"chat {number}" for number in range(5_000)) if key_of(name).bucket == bucket][:count]
+
+
 async def claim_due(db: Database, key: ChatKey) -> list[Claim]:
     """Claim what is due in a chat's bucket, as a worker does."""
     async with db.session() as session:

@@ -20,7 +20,7 @@ async def hold_lease(session: Session, claim: Claim) -> bool:
 
 async def renew_lease(session: Session, claim: Claim, lease: timedelta) -> bool:
     """Keep a claim; False when it was lost."""
-    return bool(await chat_work.renew_leases(session, claim.key.bucket, [claim], lease))
+    return bool(await chat_work.renew_leases(session, [claim], lease))
 
 
 async def store_draft(session: Session, claim: Claim, draft: Draft) -> bool:

@@ -15,6 +15,7 @@ class Named:
     name = "test"
     model = "test-1"
     echoes = ()
+    remote = True
 
 
 class Transcript(Named):

@@ -77,7 +77,7 @@ class Settings(BaseModel):
         le=10_000_000,
         description="Most bytes of pending turns read into one fold; the rest follows.",
     )
-    batch_chats: int = Field(default=50, ge=1, le=1_000, description="Most chats claimed from one bucket at a time.")
+    batch_chats: int = Field(default=100, ge=1, le=200, description="Most chats claimed from one bucket at a time.")
     fold_limit: int = Field(default=16, ge=1, le=1_000, description="Most questions to a model at once in one process.")
     lease_seconds: Seconds = Field(
         default=30.0, description="How long a claimed chat stays with a silent worker; renewed at a third."

@@ -1,10 +1,10 @@
 """The caller that never sleeps: claims due chats, folds them side by side, and paces itself."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
 from uuid import uuid4
 
 import anyio
@@ -16,12 +16,10 @@ from chat_memory.storage import chat_work, receipts
 from chat_memory.storage.bell import Ring, Waiter
 from chat_memory.storage.chat_work import Claim
 from chat_memory.telemetry import Event, log
-from chat_memory.tools.fold import fold
+from chat_memory.tools.fold import fold_all
 from chat_memory.tools.refolds import Refolds
 from chat_memory.tools.toolbox import Toolbox
 
-BUCKETS_PER_ROUND = 16
-"""How many buckets one round claims from: a round stays short, the next one asks again."""
 SWEEP_SECONDS = 60.0
 """Pause between two steps of deleting expired idempotency keys, one bucket each."""
 BUCKETS = 256
@@ -35,6 +33,7 @@ class Worker:
         self.box = box
         self._folding = 0
         self._refolds = Refolds(box)
+        self._due: deque[int] = deque()
         self._waiter = Waiter()
 
     async def run(self) -> None:
@@ -45,7 +44,7 @@ class Worker:
                 group.start_soon(self._sweep)
                 while True:
                     await anyio.lowlevel.checkpoint_if_cancelled()  # claiming is shielded, and does not see the end
-                    if not await self._claim_round(group) and not await self._refold_round(group):
+                    if not await self._claim_next(group) and not await self._refold_next(group):
                         await self._waiter.sleep(self.box.settings.poll_seconds)
         finally:
             unsubscribe()
@@ -54,44 +53,42 @@ class Worker:
         if rung.grew:
             self._waiter.wake()
 
-    async def _claim_round(self, group: TaskGroup) -> int:
-        """Claim from the most overdue buckets as many chats as can be folded now; how many were claimed."""
+    async def _claim_next(self, group: TaskGroup) -> bool:
+        """Claim from the next bucket with due chats, and fold; False when there is nothing to do, or no room."""
+        remote = self.box.summarizer.remote
+        room, wanted = self.box.fold_room - self._folding, self.box.settings.batch_chats
+        if room < (1 if remote else wanted):  # a small claim costs as much as a large one
+            return False
         claims: list[Claim] = []
-        try:
-            with anyio.CancelScope(shield=True):  # what is claimed is folded or handed back, never dropped
-                claims = await self._claim(self.box.fold_room - self._folding)
-        except ChatMemoryError as error:
-            log(Event.WORKER_FAILED, level=logging.WARNING, error=error)
-            return 0
-        for claim in claims:
-            self._folding += 1
-            group.start_soon(self._fold_claimed, partial(fold, self.box), claim)
-        return len(claims)
+        with anyio.CancelScope(shield=True):  # what is claimed is folded or handed back, never dropped
+            claims = await self._claim(min(room, wanted))
+        self._folding += len(claims)
+        for batch in [[claim] for claim in claims] if remote else [claims] if claims else []:
+            group.start_soon(self._fold_batch, batch)
+        return bool(claims or self._due)
 
-    async def _refold_round(self, group: TaskGroup) -> int:
-        """Nothing is due: let the model look again at what extraction folded; how many chats were claimed."""
+    async def _refold_next(self, group: TaskGroup) -> bool:
+        """Nothing is due: let the model look again at what extraction folded; False when it does nothing."""
         claims: list[Claim] = []
         try:
             with anyio.CancelScope(shield=True):
                 claims = await self._refolds.claim(self.box.fold_room - self._folding)
         except ChatMemoryError as error:
             log(Event.WORKER_FAILED, level=logging.WARNING, error=error)
+        self._folding += len(claims)
         for claim in claims:
-            self._folding += 1
-            group.start_soon(self._fold_claimed, self._refolds.fold, claim)
-        return len(claims)
+            group.start_soon(self._refold, claim)
+        return bool(claims)
 
-    async def _claim(self, room: int) -> list[Claim]:
-        claims: list[Claim] = []
-        if room <= 0:
-            return claims
-        async with self.box.db.session() as session:
-            buckets = await chat_work.find_due_buckets(session, BUCKETS_PER_ROUND)
-        for bucket in buckets:
-            limit = min(room - len(claims), self.box.settings.batch_chats)
-            if limit > 0:
-                claims += await self._claim_bucket(bucket, limit)
-        return claims
+    async def _claim(self, limit: int) -> list[Claim]:
+        """Claim from one bucket. They are listed most overdue first; each has its turn before they are listed again."""
+        try:
+            if not self._due:
+                async with self.box.db.session() as session:
+                    self._due.extend(await chat_work.find_due_buckets(session, BUCKETS))
+        except ChatMemoryError as error:
+            log(Event.WORKER_FAILED, level=logging.WARNING, error=error)
+        return await self._claim_bucket(self._due.popleft(), limit) if self._due else []
 
     async def _claim_bucket(self, bucket: int, limit: int) -> list[Claim]:
         token = uuid4()
@@ -104,12 +101,20 @@ class Worker:
             await self.box.db.run(lambda session: chat_work.hand_back_claims(session, bucket, token))
         return []
 
-    async def _fold_claimed(self, do: Callable[[Claim], Awaitable[object]], claim: Claim) -> None:
-        """Fold one chat, as `do` does; its failure is recorded with it and never touches another's."""
+    async def _fold_batch(self, claims: Sequence[Claim]) -> None:
+        """Fold chats of one bucket; a failure is recorded with its chat and never touches another's."""
         try:
-            await do(claim)
+            await fold_all(self.box, claims)
+        finally:
+            self._folding -= len(claims)
+            self._waiter.wake()
+
+    async def _refold(self, claim: Claim) -> None:
+        """Re-fold one chat; whatever came of it is recorded."""
+        try:
+            await self._refolds.fold(claim)
         except ChatMemoryError:
-            pass  # recorded and logged where it happened: the chat's row says what went wrong
+            pass  # recorded and logged where it happened
         finally:
             self._folding -= 1
             self._waiter.wake()

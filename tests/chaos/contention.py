@@ -107,8 +107,7 @@ async def fold_some(crowd: Crowd, lease: timedelta) -> int:
 
 async def renew(crowd: Crowd, claims: Sequence[Claim], lease: timedelta) -> None:
     """Renew leases of a bucket while their folds are being written: either may come first."""
-    bucket = claims[0].key.bucket
-    held = await crowd.db.run(lambda session: chat_work.renew_leases(session, bucket, claims, lease))
+    held = await crowd.db.run(lambda session: chat_work.renew_leases(session, claims, lease))
     crowd.book.counts["renewals"] += len(held)
     crowd.book.counts["renewals refused"] += len(claims) - len(held)
 
@@ -120,7 +119,7 @@ async def finalize(crowd: Crowd, claims: Sequence[Claim]) -> None:
         starting = await folds.read_starting(session, readings)
     for claim, start in zip(claims, starting, strict=True):
         if not start.pending:
-            await crowd.db.run(partial(chat_work.hand_back_lease, claim=claim))
+            await crowd.db.run(partial(chat_work.hand_back_leases, claims=[claim]))
     writings = [make_writing(claim, start) for claim, start in zip(claims, starting, strict=True) if start.pending]
     if writings:
         for written in await crowd.db.transact(partial(folds.write_folds, writings=writings)):

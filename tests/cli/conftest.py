@@ -36,12 +36,14 @@ class Program:
         return finish(process)
 
 
-def finish(process: subprocess.Popen[str], number: signal.Signals | None = None) -> subprocess.CompletedProcess[str]:
+def finish(
+    process: subprocess.Popen[str], number: signal.Signals | None = None, *, seconds: float = PATIENCE_SECONDS
+) -> subprocess.CompletedProcess[str]:
     """Wait for the end of a process, after sending it a signal if one is named."""
     if number is not None:
         process.send_signal(number)
     try:
-        stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
+        stdout, stderr = process.communicate(timeout=seconds)
     finally:
         process.kill()
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)

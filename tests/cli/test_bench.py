@@ -6,7 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Program
+from chat_memory.lab.bench.ground import Numbers
+from tests.cli.conftest import Program, finish
+from tests.lab.bench.test_suites import KEYS
+
+WHOLE_RUN_SECONDS = 240.0  # for what takes half a minute
+PROMISED = (
+    "commit_floor.tool",
+    "commit_floor.conns_{1,8,32}.per_s",
+    "append.callers_{1,10,100,1000}.{per_s,p50_ms,p99_ms}",
+    "drain.chats_{20000,1000}.{turns_per_s,folds_per_s}",
+    "peers.{pgqueuer,procrastinate}.{enqueue_per_s,drain_per_s,pickup_p50_ms,pickup_p99_ms}",
+    "visible.{p50_ms,p99_ms}",
+    "chats.{admitted_share,errors,append_p99_ms,read_p50_ms,read_p99_ms,lag_p50_ms,lag_p99_ms,rss_mb}",
+    "transport.{stdio,http}.{noop,get_memory,update_memory}_{p50,p99}_ms",
+)
+"""The keys that whoever reads results may rely on, exactly: spelled out here, where no suite makes them."""
 
 
 def test_a_run_measures_on_a_server_of_its_own_and_leaves_only_its_numbers(alone: Program, folder: Path) -> None:
@@ -48,6 +63,7 @@ def test_a_folder_that_is_named_holds_the_server(alone: Program, folder: Path) -
     [
         (["--suite", "speed"], "There is no suite 'speed': did you mean "),
         (["compare", "none.json", "none.json"], "none.json holds no results: No such file or directory"),
+        (["plot", "none.json", "--out", "."], "none.json holds no results: No such file or directory"),
     ],
 )
 def test_what_cannot_be_measured_ends_with_one_line_and_code_1(alone: Program, arguments: list[str], told: str) -> None:
@@ -77,3 +93,48 @@ def test_missing_peers_are_left_out_and_the_others_run(alone: Program) -> None:
     done = alone.run("bench", "--quick", "--suite", "peers")
     assert done.returncode == 1
     assert done.stderr.startswith("chat-memory: pgqueuer and procrastinate to compare with: not installed. pip install")
+
+
+@pytest.mark.skipif(find_spec("matplotlib") is not None, reason="it is installed here")
+def test_without_matplotlib_it_is_told_what_to_install(alone: Program, folder: Path) -> None:
+    results, pictures = folder / "numbers.json", folder / "pictures"
+    results.write_text(json.dumps({"visible.p50_ms": 2.5}))
+    done = alone.run("bench", "plot", str(results), "--out", str(pictures))
+    assert done.returncode == 1
+    assert done.stderr.startswith("chat-memory: matplotlib to draw with: not installed. pip install")
+    assert not pictures.exists()
+
+
+@pytest.mark.needs_bench
+def test_one_run_gives_every_number_that_was_promised_and_they_are_drawn_and_compared(
+    alone: Program, folder: Path
+) -> None:
+    """Fails when a suite is left out, or gives a number under another name. Each suite has counted its own rows."""
+    file, pictures = folder / "numbers.json", folder / "new" / "pictures"
+    done = finish(alone.start("bench", "--quick", "--json", str(file)), seconds=WHOLE_RUN_SECONDS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    numbers: Numbers = json.loads(file.read_text())
+    promised = {key for pattern in PROMISED for key in expand(pattern)}
+    assert sorted(promised - set(numbers)) == []
+    assert {key for key in numbers if not key.startswith("machine.")} == set().union(*KEYS.values())
+
+    drawn = alone.run("bench", "plot", str(file), "--out", str(pictures))
+    assert drawn.returncode == 0, drawn.stderr
+    assert drawn.stdout.splitlines() == [str(pictures / "throughput.svg"), str(pictures / "latency.svg")]
+    assert sorted(picture.name for picture in pictures.iterdir()) == ["latency.svg", "throughput.svg"]
+
+    compared = alone.run("bench", "compare", str(file), str(file))
+    assert compared.returncode == 0, compared.stderr
+    ratios = {words[0]: words[-1] for line in compared.stdout.splitlines() if (words := line.split())}
+    nonzero = [key for key, value in numbers.items() if value and isinstance(value, int | float)]
+    assert {ratios[key] for key in nonzero} == {"1.00"}
+
+
+def expand(pattern: str) -> set[str]:
+    """Spell out the keys that a pattern with braces stands for, as a shell does."""
+    before, brace, rest = pattern.partition("{")
+    if not brace:
+        return {pattern}
+    choices, _, after = rest.partition("}")
+    return {before + choice + end for choice in choices.split(",") for end in expand(after)}

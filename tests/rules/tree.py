@@ -26,9 +26,9 @@ class Tree:
         """Run one check as `scripts/check` does and return what it printed: nothing was wrong when it says so."""
         return self.run("scripts/check", name)
 
-    def run(self, script: str, *arguments: str) -> str:
+    def run(self, script: str, *arguments: str, ci: str = "") -> str:
         """Run one of the project's scripts in the copy and return what it printed."""
-        command = ["env", f"VENV={sys.prefix}", str(self.root / script), *arguments]
+        command = ["env", f"VENV={sys.prefix}", f"CI={ci}", str(self.root / script), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         return f"{done.stdout}{done.stderr}\nexit code {done.returncode}"
 

@@ -130,7 +130,7 @@ async def test_summarize_is_answered_later_with_the_memory_it_makes(environment:
         task = await call(raw, "summarize", chat_id="a")
         assert (task["resultType"], task["status"]) == ("task", "working")
         async with box.db.session() as session:
-            assert await chat_work.hand_back_lease(session, claim)
+            assert await chat_work.hand_back_leases(session, [claim])
         result = (await settle(raw, task["taskId"]))["result"]
     reply = MemoryReply.model_validate(result["structuredContent"])
     assert (reply.chat_id, reply.folded, reply.pending, reply.covers_seq) == ("a", 1, 0, 1)

@@ -142,7 +142,7 @@ async def test_a_lost_lease_can_do_nothing_any_more(db: Database) -> None:
         assert not await renew_lease(session, zombie, LEASE)
         assert not await store_draft(session, zombie, draft(1))
         assert not await hold_lease(session, zombie)
-        assert not await chat_work.hand_back_lease(session, zombie)
+        assert not await chat_work.hand_back_leases(session, [zombie])
         assert not await chat_work.record_failure(session, zombie, "late", LEASE, 1)
         await finish_fold(session, zombie, 1)
     assert await read(db, "a") == Cursor(1, 0)
@@ -173,7 +173,7 @@ async def test_a_chat_handed_back_is_due_at_once_and_keeps_its_draft(db: Databas
     claim = await claim_one(db, "a")
     async with db.session() as session:
         assert await store_draft(session, claim, draft(1))
-        assert await chat_work.hand_back_lease(session, claim)
+        assert await chat_work.hand_back_leases(session, [claim])
     again = await claim_one(db, "a")
     assert again.draft == draft(1)
     assert (again.attempts, again.lease_expiries) == (0, 0)

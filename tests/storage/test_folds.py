@@ -12,11 +12,10 @@ from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.chat_work import Claim
 from chat_memory.storage.database import Database, Session
 from chat_memory.storage.folds import Folds, Next, Reading, Writing
-from tests.chats import OWNER, append, claim_due, draft, key_of
+from tests.chats import OWNER, append, claim_due, draft, key_of, name_neighbours
 from tests.folding import write_memory
 
-BUCKET = key_of("a").bucket
-CHATS = [name for name in (f"chat {number}" for number in range(5_000)) if key_of(name).bucket == BUCKET][:4]
+CHATS = name_neighbours(4)
 """Chats of one bucket: their steps share statements."""
 
 
@@ -36,7 +35,7 @@ async def write_all(folds: Folds, writings: list[Writing]) -> list[timedelta | E
 
     async def write(place: int) -> None:
         try:
-            outcomes[place] = await folds.write(writings[place])
+            (outcomes[place],) = await folds.write([writings[place]])
         except Exception as error:  # noqa: BLE001 - told to the test
             outcomes[place] = error
 
@@ -94,7 +93,7 @@ async def test_a_draft_that_a_newer_memory_refuses_keeps_nobody_else_back(db: Da
 async def test_a_lost_lease_in_a_group_is_lost_alone(db: Database, claims: list[Claim]) -> None:
     """Without the fence its chat would be written by two."""
     async with db.session() as session:
-        await chat_work.hand_back_lease(session, claims[0])
+        await chat_work.hand_back_leases(session, [claims[0]])
     outcomes = await write_all(Folds(db), [writing(claim) for claim in claims])
     assert isinstance(outcomes[0], LostLeaseError)
     assert await done(db) == [0, 1, 1, 1]
@@ -106,7 +105,7 @@ async def test_what_is_read_together_is_each_chats_own(db: Database, claims: lis
     read: dict[int, list[str]] = {}
 
     async def read_one(place: int) -> None:
-        starting = await folds.read(Reading(claims[place], 1_000))
+        (starting,) = await folds.read([Reading(claims[place], 1_000)])
         read[place] = [turn.content for turn in starting.pending]
 
     async with anyio.create_task_group() as group:

@@ -64,7 +64,7 @@ async def test_a_chat_that_ends_its_workers_is_not_claimed_for_ever(db: Database
         assert found.attempts == attempt
         pass_time(db, LEASE + timedelta(seconds=1))
         async with db.session() as session:
-            await chat_work.hand_back_lease(session, await claim_one(db, "a"))
+            await chat_work.hand_back_leases(session, [await claim_one(db, "a")])
     assert await claim(db, key_of("a").bucket) == []
     assert await refolds.redrive_refolds(db, None) == {key_of("a")}
     assert [each.attempts for each in await claim(db, key_of("a").bucket)] == [1]
@@ -86,7 +86,7 @@ async def test_a_lost_lease_can_do_nothing_any_more(db: Database) -> None:
     (lost,) = await claim(db, key_of("a").bucket)
     pass_time(db, LEASE + timedelta(seconds=1))
     async with db.session() as session:
-        await chat_work.hand_back_lease(session, await claim_one(db, "a"))
+        await chat_work.hand_back_leases(session, [await claim_one(db, "a")])
         (held,) = await claim(db, key_of("a").bucket)
         assert not await refolds.store_refold_draft(session, lost, draft(1))
         assert not await refolds.hand_back_refold(session, lost)

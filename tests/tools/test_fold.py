@@ -117,7 +117,7 @@ async def test_a_lease_lost_while_the_model_works_stops_the_work(box: Toolbox, d
     await append(db, "a", "one")
     claim = await claim_one(db, "a")
     async with db.session() as session:
-        await chat_work.hand_back_lease(session, claim)
+        await chat_work.hand_back_leases(session, [claim])
     async with anyio.create_task_group() as group:
         group.start_soon(quick.leases.run)
         with pytest.raises(LostLeaseError):
@@ -145,17 +145,6 @@ async def test_a_slow_model_keeps_its_lease(box: Toolbox, db: Database) -> None:
             while await cursor_of(db, "a") != Cursor(1, 1):  # noqa: ASYNC110 - another task's row
                 await anyio.sleep(0.01)
             group.cancel_scope.cancel()
-
-
-async def test_a_written_fold_is_never_taken_for_a_lost_one(box: Toolbox, db: Database) -> None:
-    """With leases.hold around _write a renewal after the commit finds no lease: written, and said to be lost."""
-    hasty = with_summarizer(box, Transcript(), lease_seconds=0.01)
-    async with anyio.create_task_group() as group:
-        group.start_soon(hasty.leases.run)
-        for number in range(1, 101):
-            await append(db, "a", "one")
-            assert await fold(hasty, await claim_one(db, "a")) == number
-        group.cancel_scope.cancel()
 
 
 async def test_a_cancelled_fold_hands_its_chat_back(box: Toolbox, db: Database) -> None:

@@ -162,7 +162,7 @@ async def looking_again(box: Toolbox, claim: Claim) -> AsyncGenerator[list[Excep
 async def test_when_the_model_is_back_it_replaces_what_extraction_made(
     db: Database, box: Toolbox, provider: MessagesServer
 ) -> None:
-    """Without _refold_round in the worker, or plan_refolds in write_folds, the version would stay provisional."""
+    """Without _refold_next in the worker, or plan_refolds in write_folds, the version would stay provisional."""
     provider.always = BAD
     async with asking(db, box, provider.url) as asked, working(asked):
         assert (await tell(asked, "a", "My name is Ann.", "My budget is 500 euros."))["status"] == "complete"

@@ -5,6 +5,9 @@ ChatMemoryError
     ├── UnknownSuiteError
     ├── NoPeersError
     ├── UnreadableResultsError
+    ├── NoMatplotlibError
+    ├── NothingToDrawError
+    ├── UnwritablePlotsError
     └── DisprovedError
 """
 
@@ -24,7 +27,19 @@ class NoPeersError(BenchError):
 
 
 class UnreadableResultsError(BenchError):
-    """{file} holds no results: {problem}. chat-memory bench --json FILE writes what compare reads."""
+    """{file} holds no results: {problem}. chat-memory bench --json FILE writes what compare and plot read."""
+
+
+class NoMatplotlibError(BenchError):
+    """matplotlib to draw with: not installed. pip install 'chat-memory[bench]', or from a clone pip install -e '.[bench]'."""
+
+
+class NothingToDrawError(BenchError):
+    """{file} holds nothing that is drawn. Measure at least one of the suites commit_floor, append, drain, peers, visible and transport."""
+
+
+class UnwritablePlotsError(BenchError):
+    """Pictures cannot be written into {folder}: {problem}. Name another folder with --out."""
 
 
 class DisprovedError(BenchError):

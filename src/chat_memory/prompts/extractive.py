@@ -25,6 +25,7 @@ class Extractive:
     name = "extractive"
     model = ""
     echoes = ()
+    remote = False
 
     async def fold(self, request: FoldRequest) -> Proposal:
         """Propose the lines that cover most, what the user stated outright, and what the assistant assumed."""

@@ -11,6 +11,11 @@ THREAD_CHARACTERS = 16_384
 """From this much text on work runs in a thread: below it a fold takes milliseconds, a thread costs a tenth of one."""
 
 
+def is_long(characters: int) -> bool:
+    """Tell whether work on so many characters would hold others up."""
+    return characters >= THREAD_CHARACTERS
+
+
 async def run_paced(work: Callable[[], Result], characters: int) -> Result:
     """Do `work` on so many characters of text, without stopping others while it lasts."""
-    return work() if characters < THREAD_CHARACTERS else await anyio.to_thread.run_sync(work)
+    return await anyio.to_thread.run_sync(work) if is_long(characters) else work()

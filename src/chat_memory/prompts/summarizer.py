@@ -44,6 +44,11 @@ class Summarizer(Protocol):
         """Texts of its own instructions that no summary may repeat: the gate looks for them."""
         ...
 
+    @property
+    def remote(self) -> bool:
+        """Whether answers come from elsewhere and take their time: then chats are asked about side by side."""
+        ...
+
     async def fold(self, request: FoldRequest) -> Proposal:
         """Propose what the new turns change. Same request, same answer, where no model is involved.
 

@@ -107,19 +107,15 @@ async def hasten_chat(session: Session, key: ChatKey) -> bool:
     return await session.execute(QUERIES["hasten_chat"], *key, session.drift) == 1
 
 
-async def renew_leases(
-    session: Session, bucket: int, claims: Sequence[Claim], lease: timedelta
-) -> set[tuple[ChatKey, UUID]]:
+async def renew_leases(session: Session, claims: Sequence[Claim], lease: timedelta) -> set[tuple[ChatKey, UUID]]:
     """Keep claims of one bucket for another `lease`; those that were lost are not in the answer."""
-    ordered = sorted(claims, key=attrgetter("key"))
-    names = ([claim.key.chat for claim in ordered], [claim.token for claim in ordered])
-    rows = await session.fetch(QUERIES["renew_leases"], bucket, *names, lease, session.drift)
-    return {(ChatKey(bucket, row["chat"]), row["lease_token"]) for row in rows}
+    rows = await session.fetch(QUERIES["renew_leases"], *_leases(claims), lease, session.drift)
+    return {(ChatKey(row["chat"][0], row["chat"]), row["lease_token"]) for row in rows}
 
 
-async def hand_back_lease(session: Session, claim: Claim) -> bool:
-    """Give a claim up uncounted, draft kept; False when it was lost already."""
-    return await session.fetch_row(QUERIES["hand_back_lease"], *claim.key, claim.token, session.drift) is not None
+async def hand_back_leases(session: Session, claims: Sequence[Claim]) -> int:
+    """Give claims of one bucket up uncounted, drafts kept; how many were not lost already."""
+    return await session.execute(QUERIES["hand_back_leases"], *_leases(claims), session.drift)
 
 
 async def defer_fold(session: Session, claim: Claim, delay: timedelta) -> bool:
@@ -155,6 +151,12 @@ async def count_work(session: Session) -> WorkCounts:
     """Count the chats that wait, are leased, and failed."""
     row = await session.fetch_row(QUERIES["count_work"])
     return WorkCounts(*row) if row else WorkCounts(0, 0, 0)
+
+
+def _leases(claims: Sequence[Claim]) -> tuple[int, list[bytes], list[UUID]]:
+    """Name claims of one bucket, in the order of keys: so does everybody who locks several chats."""
+    ordered = sorted(claims, key=attrgetter("key"))
+    return ordered[0].key.bucket, [claim.key.chat for claim in ordered], [claim.token for claim in ordered]
 
 
 def _claim(row: Record, token: UUID) -> Claim:

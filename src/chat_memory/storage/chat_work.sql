@@ -93,14 +93,23 @@ from held
 where work.bucket = $1 and work.chat = held.chat and work.lease_token = held.token
 returning work.chat, work.lease_token;
 
--- name: hand_back_lease
--- Shutting down, or nothing to fold: due at once for anybody, nothing counted, the draft kept.
+-- name: hand_back_leases
+-- Shutting down, or nothing to fold: due at once for anybody, nothing counted, drafts kept. Locked in key order.
+with held as materialized (
+    select locked.chat, given.token, now() + $4::interval as at
+    from unnest($2::bytea[], $3::uuid[]) as given (chat, token)
+    cross join lateral (
+        select work.chat
+        from chat_memory.chat_work as work
+        where work.bucket = $1 and work.chat = given.chat and work.lease_token = given.token
+        for update
+    ) as locked
+)
 update chat_memory.chat_work as work
 set lease_token = null,
-    due_at = case when work.head_seq > work.done_seq then clock.at end
-from (select now() + $4::interval as at) as clock
-where work.bucket = $1 and work.chat = $2 and work.lease_token = $3
-returning work.head_seq;
+    due_at = case when work.head_seq > work.done_seq then held.at end
+from held
+where work.bucket = $1 and work.chat = held.chat and work.lease_token = held.token;
 
 -- name: defer_fold
 -- The model said when to ask again: due then, nothing counted, any other worker may come first.

@@ -8,12 +8,11 @@ from uuid import UUID
 
 from chat_memory.errors import ChatMemoryError, DatabaseUnreachableError, LostLeaseError
 from chat_memory.models import Change, Draft, Turn
-from chat_memory.storage import bell
-from chat_memory.storage.bell import Ring
+from chat_memory.storage.bell import CHANNEL
 from chat_memory.storage.chat_metadata import FACTS, NO_MEMORY, StoredMemory, read_stored
 from chat_memory.storage.chat_work import Claim
 from chat_memory.storage.database import Database, Session
-from chat_memory.storage.grouping import Grouper, Item, Outcome, Work
+from chat_memory.storage.grouping import Groups
 from chat_memory.storage.queries import load_queries
 from chat_memory.storage.turns import read_turn
 
@@ -32,10 +31,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Starting:
-    """What a fold starts from: the memory as it stands, and its oldest pending turns."""
+    """What a fold starts from: the memory as it stands, and its oldest pending turns. No turns, no memory."""
 
-    stored: StoredMemory
-    pending: Sequence[Turn]
+    stored: StoredMemory = NO_MEMORY
+    pending: list[Turn] = field(default_factory=list[Turn])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,32 +68,34 @@ class Folds:
     """The steps of folds on one database. What is asked for in the same moment is done in one statement."""
 
     db: Database
-    _reads: "dict[int, Grouper[Reading, Starting]]" = field(default_factory=dict[int, "Grouper[Reading, Starting]"])
-    _drafts: "dict[int, Grouper[tuple[Claim, Draft], bool]]" = field(
-        default_factory=dict[int, "Grouper[tuple[Claim, Draft], bool]"]
-    )
-    _writes: "dict[int, Grouper[Writing, Written]]" = field(default_factory=dict[int, "Grouper[Writing, Written]"])
+    _reads: "Groups[Reading, Starting]" = field(init=False)
+    _drafts: "Groups[tuple[Claim, Draft], bool]" = field(init=False)
+    _writes: "Groups[Writing, Written]" = field(init=False)
 
-    async def read(self, reading: Reading) -> Starting:
-        """Read what a fold starts from."""
-        return await _group(self._reads, reading.claim.key.bucket, self._read_group).submit(reading)
+    def __post_init__(self) -> None:
+        """Group each step by itself."""
+        self._reads = Groups(self._read_group, GROUP_FOLDS)
+        self._drafts = Groups(self._store_group, GROUP_FOLDS)
+        self._writes = Groups(self._write_group, GROUP_FOLDS)
 
-    async def store_draft(self, claim: Claim, draft: Draft) -> bool:
-        """Keep a summarizer's answer until it is written; False when the lease was lost."""
-        return await _group(self._drafts, claim.key.bucket, self._store_group).submit((claim, draft))
+    async def read(self, readings: Sequence[Reading]) -> Sequence[Starting]:
+        """Read what folds of one bucket start from."""
+        return await self._reads.submit(readings[0].claim.key.bucket, readings)
 
-    async def write(self, writing: Writing) -> timedelta:
-        """Write memory, version and cursor in one transaction; how long the oldest of its turns had waited.
+    async def store_drafts(self, drafts: Sequence[tuple[Claim, Draft]]) -> Sequence[bool]:
+        """Keep a summarizer's answers until they are written; False for each whose lease was lost."""
+        return await self._drafts.submit(drafts[0][0].key.bucket, drafts) if drafts else []
+
+    async def write(self, writings: Sequence[Writing]) -> Sequence[Written]:
+        """Write memories, versions and cursors of one bucket in one transaction.
+
+        Of each fold how long the oldest of its turns had waited, or why nothing of it was written: LostLeaseError when
+        somebody else has the chat, RejectedDeltaError when the memory is newer now and refuses the draft.
 
         Raises:
-            LostLeaseError: somebody else has the chat; nothing was written.
-            RejectedDeltaError: the memory is newer now, and nothing of the draft can be admitted to it.
             DatabaseUnreachableError: the outcome is unknown; the fence knows it.
         """
-        written = await _group(self._writes, writing.claim.key.bucket, self._write_group).submit(writing)
-        if isinstance(written, ChatMemoryError):
-            raise written
-        return written
+        return await self._writes.submit(writings[0].claim.key.bucket, writings) if writings else []
 
     async def _read_group(self, readings: Sequence[Reading]) -> Sequence[Starting]:
         return await self.db.run(lambda session: read_starting(session, readings))
@@ -114,24 +115,19 @@ class Folds:
             return [outcome for writing in writings for outcome in await self._write_group([writing])]
 
 
-def _group(groups: dict[int, Grouper[Item, Outcome]], bucket: int, work: Work[Item, Outcome]) -> Grouper[Item, Outcome]:
-    """Find the group of a bucket: no statement of a fold spans two."""
-    if bucket not in groups:
-        groups[bucket] = Grouper(work, GROUP_FOLDS)
-    return groups[bucket]
-
-
 async def read_starting(session: Session, readings: Sequence[Reading]) -> list[Starting]:
     """Read what folds of one bucket start from."""
     bucket = readings[0].claim.key.bucket
     chats = [reading.claim.key.chat for reading in readings]
     done = [reading.claim.cursor.done_seq for reading in readings]
     limit = min(reading.limit_bytes for reading in readings)
-    memories = await read_memories(session, bucket, chats)
-    pending: dict[bytes, list[Turn]] = {}
-    for row in await session.fetch(QUERIES["read_pending"], bucket, chats, done, limit):
-        pending.setdefault(row["chat"], []).append(read_turn(row))
-    return [Starting(memories.get(chat, NO_MEMORY), pending.get(chat, [])) for chat in chats]
+    read = [Starting() for _ in chats]
+    for row in await session.fetch(QUERIES["read_starting"], bucket, chats, done, limit):
+        at: int = row["place"] - 1
+        if row["version"] is not None:  # stands with the first turn only
+            read[at] = Starting(read_stored(row))
+        read[at].pending.append(read_turn(row))
+    return read
 
 
 async def read_memories(session: Session, bucket: int, chats: Sequence[bytes]) -> dict[bytes, StoredMemory]:
@@ -165,7 +161,6 @@ async def write_folds(session: Session, writings: Sequence[Writing]) -> list[Wri
     await keep_versions(session, ready)
     waits = await finish_folds(session, [Finish.of(writing) for writing in ready])
     await plan_refolds(session, [writing for writing in ready if writing.draft.degraded])
-    await bell.ring(session, *(Ring(writing.claim.key, grew=False) for writing in ready))
     return [waits.get(name_lease(writing.claim), LostLeaseError()) for writing in writings]
 
 
@@ -221,13 +216,14 @@ async def keep_versions(session: Session, writings: Sequence[Writing]) -> None:
 
 
 async def finish_folds(session: Session, finishes: "Sequence[Finish]") -> dict[tuple[bytes, UUID], timedelta]:
-    """Move the cursors, give the leases up, and tell of each lease how long its oldest turn had waited."""
+    """Move the cursors, give the leases up, ring, and tell of each lease how long its oldest turn had waited."""
     rows = await session.fetch(
         QUERIES["finish_folds"],
         *_leases([finish.claim for finish in finishes]),
         [finish.covers_seq for finish in finishes],
         [finish.degraded for finish in finishes],
         session.drift,
+        CHANNEL,
     )
     return {(row["chat"], row["token"]): row["waited"] or timedelta() for row in rows}
 

@@ -1,15 +1,11 @@
--- name: read_memories
--- What folds start from: the memories of several chats of one bucket; a chat without one is missing.
-select chat, version, user_confirmed, llm_inferred, general_summary, degraded
-from chat_memory.chat_metadata
-where bucket = $1 and chat = any($2::bytea[]);
-
--- name: read_pending
--- What folds read: of each chat its oldest pending turns, within a budget of bytes, at least one.
-select given.chat, pending.seq, pending.role, pending.attested, pending.content, pending.created_at
-from unnest($2::bytea[], $3::integer[]) as given (chat, done_seq)
+-- name: read_starting
+-- What folds start from, many chats of one bucket in one snapshot: of each its oldest pending turns, within a budget of
+-- bytes, at least one, and with the first of them its memory; null where there is none yet.
+select given.place, pending.seq, pending.role, pending.attested, pending.content, pending.created_at,
+    memory.version, memory.user_confirmed, memory.llm_inferred, memory.general_summary, memory.degraded
+from unnest($2::bytea[], $3::integer[]) with ordinality as given (chat, done_seq, place)
 cross join lateral (
-    select seq, role, attested, content, created_at
+    select seq, role, attested, content, created_at, place
     from (
         select seq, role, attested, content, created_at,
             sum(octet_length(content)) over (order by seq) as bytes, row_number() over (order by seq) as place
@@ -23,7 +19,18 @@ cross join lateral (
     ) as measured
     where bytes <= $4 or place = 1
 ) as pending
-order by given.chat, pending.seq;
+left join lateral (
+    select version, user_confirmed, llm_inferred, general_summary, degraded
+    from chat_memory.chat_metadata
+    where bucket = $1 and chat_metadata.chat = given.chat
+) as memory on pending.place = 1
+order by given.place, pending.seq;
+
+-- name: read_memories
+-- The memories of several chats of one bucket; a chat without one is missing.
+select chat, version, user_confirmed, llm_inferred, general_summary, degraded
+from chat_memory.chat_metadata
+where bucket = $1 and chat = any($2::bytea[]);
 
 -- name: store_drafts
 -- Answers are kept before they are written: a crash from here on never pays a model again. In key order, like everything
@@ -108,17 +115,26 @@ with finished as materialized (
         from chat_memory.turns
         where turns.bucket = $1 and turns.chat = given.chat and turns.seq = given.covers_seq + 1
     ) as next on work.head_seq > given.covers_seq
+),
+moved as (
+    update chat_memory.chat_work as work
+    set done_seq = finished.covers_seq,
+        due_at = case when work.head_seq > finished.covers_seq then finished.at end,
+        pending_since = finished.next_turn_at,
+        refold_from = coalesce(work.refold_from, case when finished.degraded then work.done_seq + 1 end),
+        lease_token = null, draft = null, draft_seq = null,
+        attempts = 0, lease_expiries = 0, last_error = null, failed_at = null
+    from finished
+    where work.bucket = $1 and work.chat = finished.chat and work.lease_token = finished.token
+    returning finished.chat, finished.token, finished.at - finished.pending_since as waited
+),
+rung as (
+    select pg_notify($7, '=' || string_agg(encode(moved.chat, 'hex'), '')) as nothing
+    from moved
+    having count(*) > 0
 )
-update chat_memory.chat_work as work
-set done_seq = finished.covers_seq,
-    due_at = case when work.head_seq > finished.covers_seq then finished.at end,
-    pending_since = finished.next_turn_at,
-    refold_from = coalesce(work.refold_from, case when finished.degraded then work.done_seq + 1 end),
-    lease_token = null, draft = null, draft_seq = null,
-    attempts = 0, lease_expiries = 0, last_error = null, failed_at = null
-from finished
-where work.bucket = $1 and work.chat = finished.chat and work.lease_token = finished.token
-returning finished.chat, finished.token, finished.at - finished.pending_since as waited;
+select moved.chat, moved.token, moved.waited, (select count(*) from rung) as bells
+from moved;
 
 -- name: plan_refolds
 -- Extraction stood in for the model: these chats are due for another look once it had time to come back. Written with the

@@ -62,7 +62,7 @@ class Ledger:
 
     def __post_init__(self) -> None:
         """Group what is appended."""
-        self._grouper = Grouper(self._append_group, GROUP_CALLS, weigh, GROUP_BYTES)
+        self._grouper = Grouper(self._append_group, GROUP_CALLS, weigh, GROUP_BYTES, name_of=attrgetter("key.chat"))
 
     async def append(self, call: Call) -> Appended:
         """Write a call's turns durably, exactly once, and ring the bell. Returns after the commit.
@@ -77,13 +77,11 @@ class Ledger:
         """
         if self._grouper.size + weigh(call) > BUFFER_BYTES:
             raise LedgerBusyError(seconds=BUSY_SECONDS)
-        with anyio.CancelScope(shield=True):
-            try:
-                appended = await self._grouper.submit(call)
-            except DatabaseError:
-                return await self._append_alone(call, unknown=True)
-            return appended or await self._append_alone(call, unknown=False)
-        raise AssertionError  # the block above returns or raises
+        try:
+            appended = await self._grouper.submit(call)
+        except DatabaseError:
+            return await self._append_alone(call, unknown=True)
+        return appended or await self._append_alone(call, unknown=False)
 
     async def _append_group(self, calls: Sequence[Call]) -> list[Appended | None]:
         """Append a group in one commit. None for a call that must wait for its chat, or be told of a conflict."""
@@ -112,15 +110,17 @@ class Ledger:
         """Wait for the chat as long as it takes others to let it go; `unknown` when it may be written already."""
         lock = self._held_up.setdefault(call.key, anyio.Lock())
         try:
-            async with lock:  # one connection per chat that is held up, however many write to it
-                return await retried(
-                    lambda tries: self.db.transact(
-                        lambda session: self._wait_and_append(session, call, unknown=unknown or tries > 0)
+            with anyio.CancelScope(shield=True):
+                async with lock:  # one connection per chat that is held up, however many write to it
+                    return await retried(
+                        lambda tries: self.db.transact(
+                            lambda session: self._wait_and_append(session, call, unknown=unknown or tries > 0)
+                        )
                     )
-                )
         finally:
             if not lock.statistics().tasks_waiting:
                 self._held_up.pop(call.key, None)
+        raise AssertionError  # the block above returns or raises
 
     async def _wait_and_append(self, session: Session, call: Call, *, unknown: bool) -> Appended:
         """Lock the chat, look, and only then write: no twin and no lost call of ours can be under way any more."""

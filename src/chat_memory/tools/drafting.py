@@ -1,10 +1,13 @@
 """Making a draft: what pending turns become before it is written. A model is asked first, extraction stands behind."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from time import perf_counter
+
+import anyio.lowlevel
 
 from chat_memory.errors import (
     BudgetSpentError,
@@ -33,24 +36,59 @@ LOST_WORKERS = 10
 """So many leases in a row that nobody handed back: what kills the workers may be what the model makes of this chat."""
 
 
+PACE_SECONDS = 0.002
+"""How long chats are drafted one after another before everybody else in this process has a turn."""
+
+
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """A draft that is stored, and what it makes of the memory it was checked against."""
+    """A draft of a claimed chat, and what it makes of the memory it was checked against."""
 
+    claim: Claim
     draft: Draft
     next: Next
 
 
-async def make_draft(box: Toolbox, claim: Claim) -> Drafted | None:
-    """Take the draft a crash left behind, or ask a summarizer and keep its answer before it is written; None: no turns.
+async def read_startings(box: Toolbox, claims: Sequence[Claim]) -> Sequence[Starting]:
+    """Read what folds of one bucket start from, within the budget of a fold."""
+    limit = box.settings.model_fold_bytes if box.fallback else box.settings.fold_bytes
+    return await box.folds.read([Reading(claim, limit) for claim in claims])
+
+
+def count_pending(starting: Starting) -> int:
+    """Count the characters a fold has to read."""
+    return sum(len(turn.content) for turn in starting.pending)
+
+
+async def make_drafts(box: Toolbox, part: Sequence[tuple[Claim, Starting]]) -> Sequence[Drafted | Exception | None]:
+    """Draft chats of one bucket, one after another, and keep the answers before they are written.
+
+    Of each its draft, why there is none, or None when nothing was pending.
+    """
+    made: list[Drafted | Exception | None] = []
+    began = perf_counter()
+    for claim, starting in part:
+        try:
+            made.append(await _make_draft(box, claim, starting))
+        except Exception as error:  # noqa: BLE001 - told with its chat, and no other's
+            made.append(error)
+        if perf_counter() - began > PACE_SECONDS:
+            await anyio.lowlevel.checkpoint()
+            began = perf_counter()
+    fresh = [item for item in made if isinstance(item, Drafted) and item.draft is not item.claim.draft]
+    kept = await box.folds.store_drafts([(item.claim, item.draft) for item in fresh])
+    lost = {item.claim.key for item, held in zip(fresh, kept, strict=True) if not held}
+    return [LostLeaseError() if isinstance(item, Drafted) and item.claim.key in lost else item for item in made]
+
+
+async def _make_draft(box: Toolbox, claim: Claim, starting: Starting) -> Drafted | None:
+    """Take the draft a crash left behind, or ask a summarizer; None: no turns.
 
     Raises:
         FoldError: no summarizer gave one that can be written.
     """
-    limit = box.settings.model_fold_bytes if box.fallback else box.settings.fold_bytes
-    starting = await box.folds.read(Reading(claim, limit))
     if claim.draft is not None and claim.draft.upto_seq > claim.cursor.done_seq:
-        return Drafted(claim.draft, await _admit_first(box, claim, starting, claim.draft))
+        return Drafted(claim, claim.draft, await _admit_first(box, claim, starting, claim.draft))
     if not starting.pending:
         return None
     stored, pending = starting.stored, starting.pending
@@ -95,7 +133,7 @@ async def _ask(
     *,
     degraded: bool = False,
 ) -> Drafted:
-    """Ask, and store what the gate does not refuse as a whole: a refused answer is worth another question."""
+    """Ask, and take what the gate does not refuse as a whole: a refused answer is worth another question."""
     proposal = await summarizer.fold(request)
     draft = Draft(
         base_version=request.base_version,
@@ -106,10 +144,7 @@ async def _ask(
         usage=proposal.usage,
         degraded=degraded,
     )
-    following = await _admit_first(box, claim, starting, draft)
-    if not await box.folds.store_draft(claim, draft):
-        raise LostLeaseError
-    return Drafted(draft, following)
+    return Drafted(claim, draft, await _admit_first(box, claim, starting, draft))
 
 
 async def _admit_first(box: Toolbox, claim: Claim, starting: Starting, draft: Draft) -> Next:

@@ -1,6 +1,6 @@
 """The leases this process holds: renewed together while folds work, and a fold whose lease was lost is stopped."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,18 +24,18 @@ class Leases:
 
     db: Database
     lease: timedelta
-    _held: dict[object, tuple[Claim, anyio.CancelScope]] = field(default_factory=dict[object, Any])
+    _held: "dict[object, tuple[Sequence[Claim], anyio.CancelScope]]" = field(default_factory=dict[object, Any])
 
     @contextmanager
-    def hold(self, claim: Claim) -> Generator[None]:
-        """Keep a claim for as long as the block runs.
+    def hold(self, claims: Sequence[Claim]) -> Generator[None]:
+        """Keep claims of one bucket for as long as the block runs. One that is lost meanwhile is for the fence to find.
 
         Raises:
-            LostLeaseError: somebody else has the chat; the block was stopped where it waited.
+            LostLeaseError: somebody else has all of the chats; the block was stopped where it waited.
         """
         with anyio.CancelScope() as scope:
             ticket = object()
-            self._held[ticket] = claim, scope
+            self._held[ticket] = claims, scope
             try:
                 yield
             finally:
@@ -47,14 +47,14 @@ class Leases:
         """Renew what is held, for ever."""
         while True:
             await anyio.sleep(self.lease.total_seconds() * RENEWED_AT)
-            held = sorted(self._held.values(), key=lambda item: item[0].key)
-            for bucket, group in groupby(held, key=lambda item: item[0].key.bucket):
+            held = sorted(self._held.values(), key=lambda item: item[0][0].key)
+            for _, of_bucket in groupby(held, key=lambda item: item[0][0].key.bucket):
                 with suppress(DatabaseError):  # unreachable: the next renewal may be in time
-                    await self._renew(bucket, list(group))
+                    await self._renew(list(of_bucket))
 
-    async def _renew(self, bucket: int, held: list[tuple[Claim, anyio.CancelScope]]) -> None:
-        claims = [claim for claim, _ in held]
-        kept = await self.db.run(lambda session: chat_work.renew_leases(session, bucket, claims, self.lease))
-        for claim, scope in held:
-            if (claim.key, claim.token) not in kept:
+    async def _renew(self, held: "list[tuple[Sequence[Claim], anyio.CancelScope]]") -> None:
+        every = [claim for claims, _ in held for claim in claims]
+        kept = await self.db.run(lambda session: chat_work.renew_leases(session, every, self.lease))
+        for claims, scope in held:
+            if not any((claim.key, claim.token) in kept for claim in claims):
                 scope.cancel()

@@ -72,7 +72,7 @@ async def refold(box: Toolbox, claim: Claim) -> None:
         DatabaseUnreachableError: what was written is unknown to us and known to the fence: the next claim sees it.
     """
     try:
-        with box.leases.hold(claim):
+        with box.leases.hold([claim]):
             refolding = await _prepare(box, claim)
         await _write(box, claim, refolding)
     except anyio.get_cancelled_exc_class():

@@ -14,8 +14,8 @@ from chat_memory.storage.folds import Folds
 from chat_memory.storage.ledger import Debounce, Ledger
 from chat_memory.tools.leases import Leases
 
-FOLDS_AT_HAND = 16
-"""So many times more chats are in hand where no model is waited for: they only wait for one another's statements."""
+BATCHES_AT_HAND = 4
+"""So many claims are in hand where no model is waited for: one is worked on here while others are in the database."""
 PACE_WEIGHT = 0.2
 """Share of the newest fold in the moving average: about the last ten folds count."""
 
@@ -70,8 +70,8 @@ class Toolbox:
 
     @property
     def fold_room(self) -> int:
-        """How many chats the worker may have in hand: without a model, as many as share statements well."""
-        return self.settings.fold_limit * (1 if self.fallback else FOLDS_AT_HAND)
+        """How many chats the worker may have in hand: those the model may be asked about, or a few whole claims."""
+        return self.settings.fold_limit if self.summarizer.remote else BATCHES_AT_HAND * self.settings.batch_chats
 
     @property
     def lease(self) -> timedelta:

@@ -49,13 +49,14 @@ KEYS = {
         for what in (*SPREAD, *(() if tool == "noop" else ("adds_p50_ms",)))
     },
 }
+NEEDS = {"peers": pytest.mark.needs_bench}
 
 
 def test_every_suite_has_its_keys_here() -> None:
     assert set(SUITES) == set(KEYS)
 
 
-@pytest.mark.parametrize("name", [name for name in KEYS if name != "peers" or HAS_PEERS])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=NEEDS[name]) if name in NEEDS else name for name in KEYS])
 async def test_a_small_run_gives_every_key_and_passes_its_own_counts(ground: Ground, name: str) -> None:
     """Fails when a suite writes less, or folds less, than it says: each counts rows before it gives numbers."""
     numbers = await SUITES[name].measure(ground)

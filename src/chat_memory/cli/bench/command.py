@@ -1,4 +1,4 @@
-"""The command, its options, and the comparison of two results."""
+"""The command, its options, the comparison of two results, and pictures of one."""
 
 import sys
 from pathlib import Path
@@ -47,3 +47,14 @@ def compare(
     from chat_memory.cli.bench.table import print_comparison  # noqa: PLC0415 - as above
 
     print_comparison(before, after)
+
+
+@bench.command()
+def plot(
+    results: Annotated[Path, typer.Argument(help="Results written with --json.")],
+    out: Annotated[Path, typer.Option(help="Folder for throughput.svg and latency.svg; made if need be.")],
+) -> None:
+    """Draw results: bars of throughput and of latency, as SVG. Needs the extra bench."""
+    from chat_memory.cli.bench.pictures import draw  # noqa: PLC0415 - as above
+
+    draw(results, out)

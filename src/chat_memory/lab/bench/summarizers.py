@@ -22,6 +22,7 @@ class NoModel:
     name = "bench"
     model = ""
     echoes = ()
+    remote = False
 
     def __init__(self) -> None:
         """Begin at zero."""
@@ -35,6 +36,8 @@ class NoModel:
 
 class SlowModel(NoModel):
     """Answers as a model does: after a log-normal time of a given mean."""
+
+    remote = True
 
     def __init__(self, mean_seconds: float, seed: int = 1) -> None:
         """Take `mean_seconds` on average; the same seed draws the same times."""

@@ -33,6 +33,7 @@ class Claude:
 
     name = "claude"
     echoes = ECHOES
+    remote = True
 
     def __init__(self, settings: Settings, record: Callable[[Usage], Awaitable[None]]) -> None:
         """Ask as the settings say; every question's cost goes to `record`, whatever becomes of it."""
