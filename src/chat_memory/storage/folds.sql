@@ -26,12 +26,6 @@ left join lateral (
 ) as memory on pending.place = 1
 order by given.place, pending.seq;
 
--- name: read_memories
--- The memories of several chats of one bucket; a chat without one is missing.
-select chat, version, user_confirmed, llm_inferred, general_summary, degraded
-from chat_memory.chat_metadata
-where bucket = $1 and chat = any($2::bytea[]);
-
 -- name: store_drafts
 -- Answers are kept before they are written: a crash from here on never pays a model again. In key order, like everything
 -- that locks several chats; whose token is not ours any more does not come back.
@@ -55,8 +49,8 @@ returning work.chat, work.lease_token;
 -- name: write_unchanged
 -- A whole write of folds in one statement, for chats that stand as their drafts were checked: the fence locks in key
 -- order, and a memory that is newer by now is not touched (the conflict clause reads the row as it is, not as the
--- statement's snapshot saw it). What does not come back was not written. The three statements below do the same with a
--- look in between, for all others.
+-- statement's snapshot saw it). What does not come back was not written. The statements below do the same with a look in
+-- between, for all others, and for what extraction folded in the model's place.
 with given as (
     select item.*
     from unnest((select $2::bytea[]), (select $3::uuid[]), (select $4::jsonb[]), (select $5::jsonb[]), (select $6::text[]), (select $7::integer[]), (select $8::integer[]),
@@ -122,7 +116,6 @@ moved as (
             from chat_memory.turns
             where turns.bucket = $1 and turns.chat = stands.chat and turns.seq = stands.covers_seq + 1
         ), stands.at) end, -- a turn that was written while this statement ran is not seen by it: as old as now
-        refold_from = coalesce(work.refold_from, case when stands.degraded then work.done_seq + 1 end),
         lease_token = null, draft = null, draft_seq = null,
         attempts = 0, lease_expiries = 0, last_error = null, failed_at = null
     from stands
@@ -220,3 +213,11 @@ rung as (
 )
 select moved.chat, moved.token, moved.waited, (select count(*) from rung) as bells
 from moved;
+
+-- name: plan_refolds
+-- Extraction stood in for the model: these chats are due for another look once it had time to come back. Written with the
+-- fold itself, under its locks.
+update chat_memory.chat_work as work
+set refold_due_at = coalesce(work.refold_due_at, clock.at + $3::interval), refold_attempts = 0
+from (select now() + $4::interval as at) as clock
+where work.bucket = $1 and work.chat = any($2::bytea[]);
