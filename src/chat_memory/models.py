@@ -174,7 +174,8 @@ class Usage(Frozen):
 class Draft(Frozen):
     """A delta waiting to be written: made from memory `base_version`, for turns up to `upto_seq`.
 
-    `degraded` when the summarizer is the fallback of a model that could not answer.
+    `degraded` when the summarizer is the fallback of a model that could not answer. A re-fold's draft names the version
+    it takes the place of, and is for that one's turns.
     """
 
     base_version: int
@@ -184,6 +185,7 @@ class Draft(Frozen):
     model: str = ""
     usage: Usage = Usage()
     degraded: bool = False
+    replaces_version: int | None = None
 
 
 class Replaced(Frozen):
@@ -210,3 +212,15 @@ class Change(Frozen):
     refused: tuple[Refused, ...] = ()
     evicted: tuple[Fact, ...] = ()
     left_summary: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Provisional:
+    """A version extraction made in a model's place: its turns, what it changed, and the memory before and after it."""
+
+    version: int
+    from_seq: int
+    covers_seq: int
+    change: Change
+    before: Memory
+    after: Memory

@@ -132,6 +132,10 @@ class Settings(BaseModel):
         le=86_400,
         description="Extraction steps in when the model fails and a chat's oldest pending turn is older than this.",
     )
+    refold_seconds: Seconds = Field(
+        default=60.0,
+        description="How soon the model may look again where extraction stood in; doubled per failure, at most 1 h.",
+    )
     anthropic_api_key: SecretStr | None = Field(
         default=None, description="Key for the Messages API. New turns are sent there once it is set."
     )

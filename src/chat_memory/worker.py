@@ -17,6 +17,7 @@ from chat_memory.storage.bell import Ring, Waiter
 from chat_memory.storage.chat_work import Claim
 from chat_memory.telemetry import Event, log
 from chat_memory.tools.fold import fold_all
+from chat_memory.tools.refolds import Refolds
 from chat_memory.tools.toolbox import Toolbox
 
 SWEEP_SECONDS = 60.0
@@ -31,6 +32,7 @@ class Worker:
         """Work with `box`."""
         self.box = box
         self._folding = 0
+        self._refolds = Refolds(box)
         self._due: deque[int] = deque()
         self._waiter = Waiter()
 
@@ -42,7 +44,7 @@ class Worker:
                 group.start_soon(self._sweep)
                 while True:
                     await anyio.lowlevel.checkpoint_if_cancelled()  # claiming is shielded, and does not see the end
-                    if not await self._claim_next(group):
+                    if not await self._claim_next(group) and not await self._refold_next(group):
                         await self._waiter.sleep(self.box.settings.poll_seconds)
         finally:
             unsubscribe()
@@ -64,6 +66,19 @@ class Worker:
         for batch in [[claim] for claim in claims] if remote else [claims] if claims else []:
             group.start_soon(self._fold_batch, batch)
         return bool(claims or self._due)
+
+    async def _refold_next(self, group: TaskGroup) -> bool:
+        """Nothing is due: let the model look again at what extraction folded; False when it does nothing."""
+        claims: list[Claim] = []
+        try:
+            with anyio.CancelScope(shield=True):
+                claims = await self._refolds.claim(self.box.fold_room - self._folding)
+        except ChatMemoryError as error:
+            log(Event.WORKER_FAILED, level=logging.WARNING, error=error)
+        self._folding += len(claims)
+        for claim in claims:
+            group.start_soon(self._refold, claim)
+        return bool(claims)
 
     async def _claim(self, limit: int) -> list[Claim]:
         """Claim from one bucket. They are listed most overdue first; each has its turn before they are listed again."""
@@ -92,6 +107,16 @@ class Worker:
             await fold_all(self.box, claims)
         finally:
             self._folding -= len(claims)
+            self._waiter.wake()
+
+    async def _refold(self, claim: Claim) -> None:
+        """Re-fold one chat; whatever came of it is recorded."""
+        try:
+            await self._refolds.fold(claim)
+        except ChatMemoryError:
+            pass  # recorded and logged where it happened
+        finally:
+            self._folding -= 1
             self._waiter.wake()
 
     async def _sweep(self) -> None:

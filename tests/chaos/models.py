@@ -11,7 +11,7 @@ from tests.chaos.book import until
 from tests.chaos.callers import Scribe
 from tests.chaos.scenes import kill_folders, kill_some
 from tests.chaos.stage import Company, Stage, conclude, playing
-from tests.chaos.verdict import foreign_times, read, until_folded
+from tests.chaos.verdict import foreign_times, read, until_folded, until_replaced
 from tests.messages_server import Asked, Fault, MessagesServer, Reply, messages_server, proposing, silent, slow, status
 from tests.tools.test_model_folds import UNUSABLE
 
@@ -54,13 +54,24 @@ async def kill_thinking(stage: Stage, kills: int) -> None:
 
 
 async def fail_models(stage: Stage) -> None:
-    """Let the model fail in every way the Messages server knows, with good answers between; then it is well."""
+    """Let the model fail in every way the Messages server knows, with good answers between; then it is well.
+
+    Processes that were refused last leave it alone for a minute: a new worker has it look again at what was degraded.
+    """
     with messages_server(KEY) as provider:
         faults = shuffled_faults(stage.random)
         provider.next_faults = list(faults)
         stage.told = {**stage.told, "ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": provider.url}
-        patience = {"MODEL_SECONDS": "0.5", "FALLBACK_AFTER_SECONDS": "3"}
-        async with playing(stage, Company(doorways=1, guests=0, workers=2, chats=12), **patience):
+        patience = {"MODEL_SECONDS": "0.5", "FALLBACK_AFTER_SECONDS": "3", "REFOLD_SECONDS": "0.5"}
+
+        async def heal() -> None:
+            """Second looks wait until no new turns come."""
+            async with anyio.create_task_group() as backstage:
+                backstage.start_soon(stage.worker("healer", **patience).live)
+                await until_replaced(stage.url)
+                backstage.cancel_scope.cancel()
+
+        async with playing(stage, Company(doorways=1, guests=0, workers=2, chats=12), heal, **patience):
             await until(lambda: not provider.next_faults)
         stage.book.counts["model faults"] += len(faults) - faults.count(WELL)
         stage.book.counts["model questions"] += len(provider.asked)

@@ -2,13 +2,14 @@
 
 import os
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 import anyio
+import anyio.lowlevel
 
 from tests.chaos.book import PATIENCE, Book
 from tests.chaos.callers import FOLD_SHARE, KEYED_SHARE, Door, Scribe
@@ -114,8 +115,10 @@ class Company:
 
 
 @asynccontextmanager
-async def playing(stage: Stage, company: Company, **settings: str) -> AsyncGenerator[None]:
-    """Let callers write while the block breaks things; then let everything settle, and judge it."""
+async def playing(
+    stage: Stage, company: Company, epilogue: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint, **settings: str
+) -> AsyncGenerator[None]:
+    """Let callers write while the block breaks things; then let everything settle, play the epilogue, and judge it."""
     chats = [f"chat {number}" for number in range(company.chats)]
     eras = [*ERAS] * (company.doorways + company.guests)
     # Every second server folds too; the others leave it to the workers.
@@ -138,6 +141,7 @@ async def playing(stage: Stage, company: Company, **settings: str) -> AsyncGener
                 yield
                 stage.book.closing = True
             await until_folded(stage.url, stage.book)
+            await epilogue()
             backstage.cancel_scope.cancel()
     await conclude(stage)
 

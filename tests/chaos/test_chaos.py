@@ -74,6 +74,7 @@ async def test_a_model_that_fails_in_every_way_delays_and_loses_nothing() -> Non
     """Fails without the except in make_draft that lets extraction step in: chats would be stuck."""
     report = await played("models failing", SIZES["models failing"])
     assert report.counts["degraded versions"] > 0
+    assert report.counts["versions replaced"] > 0
 
 
 async def test_a_worker_that_slept_through_its_lease_writes_nothing_when_it_wakes() -> None:

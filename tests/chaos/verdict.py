@@ -18,6 +18,7 @@ select coalesce(chat_id, encode(chat, 'hex')) as chat_id, head_seq, done_seq, le
 from chat_memory.chat_work left join chat_memory.conversations using (bucket, chat)
 where head_seq > done_seq or lease_token is not null or failed_at is not null or due_at is not null
 """
+STALE = "select 1 from chat_memory.chat_work where refold_due_at is not null limit 1"
 LEDGER = """
 select coalesce(chat_id, 'nameless ' || encode(chat, 'hex')) as chat_id, seq, content, call_id
 from chat_memory.turns left join chat_memory.conversations using (bucket, chat)
@@ -65,6 +66,13 @@ async def until_folded(url: str, book: Book, seconds: float = PATIENCE) -> None:
     book.violations += [f"stuck: {dict(row.items())}" for row in rows]
 
 
+async def until_replaced(url: str, seconds: float = PATIENCE) -> None:
+    """Wait until the model has looked again wherever extraction stood in for it."""
+    with anyio.fail_after(seconds):
+        while await read(url, STALE):  # noqa: ASYNC110 - a table rings no bell
+            await anyio.sleep(LOOK_SECONDS)
+
+
 async def judge(url: str, book: Book) -> None:
     """Compare the database with the book, once nothing writes any more; what does not fit is a violation."""
     ledger = {chat: [Turned(*row[1:]) for row in rows] for chat, rows in by_chat(await read(url, LEDGER))}
@@ -75,6 +83,7 @@ async def judge(url: str, book: Book) -> None:
         book.counts["turns"] += len(ledger.get(chat, []))
         book.counts["versions"] += len(versions.get(chat, []))
         book.counts["degraded versions"] += sum(version["degraded"] for version in versions.get(chat, []))
+        book.counts["versions replaced"] += sum(bool(version["replaces_version"]) for version in versions.get(chat, []))
     book.violations += [*judge_writes(book, ledger), *judge_keys(book, await read(url, RECEIPTS))]
     book.counts["chats"] += len(ledger)
     book.counts["outcomes unknown"] += sum(not write.span and not write.unwritten for write in book.writes)

@@ -7,12 +7,13 @@ from datetime import timedelta
 import anyio
 import pytest
 
-from chat_memory.storage import chat_work
+from chat_memory.storage import chat_work, refolds
 from chat_memory.storage.database import Database
 from chat_memory.tools.awaiting import wait_folded
 from chat_memory.tools.toolbox import Toolbox
 from tests.chats import OWNER, append, claim_one, key_of
 from tests.cli.conftest import PATIENCE_SECONDS, Program, finish
+from tests.folding import finish_fold
 
 NAME_THEM = "name chats as `chat-memory failed list` prints them, or queue_ids of receipts, or say --all"
 
@@ -85,6 +86,16 @@ async def test_all_of_them_can_be_redriven(on_database: Program, db: Database) -
     await fail(db, "trip", "house")
     assert on_database.run("failed", "redrive", "--all").stdout.startswith("2 chats are due again")
     assert (await db.run(chat_work.count_work)).due == 2
+
+
+async def test_what_the_model_could_not_look_at_again_is_redriven_too(on_database: Program, db: Database) -> None:
+    """Fails without redrive_refolds in failed.redrive_named: what extraction made would stay so for ever."""
+    await append(db, "trip", "My budget is £2,400.")
+    async with db.session() as session:
+        await finish_fold(session, await claim_one(db, "trip"), 1, degraded=True)
+    assert on_database.run("failed", "redrive", "--all").stdout.startswith("1 chats are due again")
+    assert await db.run(lambda session: refolds.find_refold_buckets(session, 5)) == [key_of("trip").bucket]
+    assert on_database.run("failed", "redrive", key_of("trip").chat.hex()).returncode == 1
 
 
 async def test_a_chat_that_does_not_wait_for_help_is_named(on_database: Program, db: Database) -> None:

@@ -541,3 +541,31 @@ def test_a_draft_may_be_applied_to_a_newer_memory() -> None:
     said = [turn(2, "My budget is 600.")]
     assert fold([asked], said, memory=STATED).change.refused == ()
     assert values(fold([asked], said, version=3).memory.user_confirmed) == {"budget": "600"}
+
+
+# Evidence older than what the memory holds: a re-fold reads turns the memory has gone beyond
+
+
+def test_an_older_turn_does_not_replace_what_a_later_one_was_taken_for() -> None:
+    """Removing `later` in Revision._object makes this fail."""
+    memory = Memory(llm_inferred=(known("budget", "600", seq=5, basis="inferred"),))
+    asked = propose("budget", "500", "Perhaps 500.", 2, basis="inferred", replaces="budget")
+    admitted = fold([asked], [turn(2, "Perhaps 500."), turn(5, "600")], memory=memory)
+    assert admitted.memory == memory
+    assert (reasons(admitted), outcomes(admitted)) == (["turn 5 says otherwise, and is later"], ["dropped"])
+
+
+def test_an_older_turn_confirms_beside_what_a_later_one_was_taken_for() -> None:
+    """Removing `not _is_newer` in Revision._confirm makes this fail."""
+    memory = Memory(llm_inferred=(known("budget", "600", seq=5, basis="inferred"),))
+    admitted = fold([propose("budget", "500", "My budget is 500.", 2)], [turn(2, "My budget is 500.")], memory=memory)
+    assert values(admitted.memory.user_confirmed) == {"budget": "500"}
+    assert values(admitted.memory.llm_inferred) == {"budget": "600"}
+
+
+def test_an_older_turn_takes_no_later_assumption_back() -> None:
+    """Removing `later` in Evidence.weigh_retraction makes this fail."""
+    memory = Memory(llm_inferred=(known("budget", "600", seq=5, basis="inferred"),))
+    asked = propose("budget", "", "Forget it.", 2, op="retract", basis="inferred", replaces="budget")
+    admitted = fold([asked], [turn(2, "Forget it.")], memory=memory)
+    assert (admitted.memory, outcomes(admitted)) == (memory, ["dropped"])

@@ -6,7 +6,7 @@ from random import Random
 import anyio
 import anyio.lowlevel
 
-from chat_memory.storage.grouping import LEADERS, MANY_ITEMS, Grouper
+from chat_memory.storage.grouping import MANY_ITEMS, Grouper
 
 PATIENCE = 20.0
 """Bound of waits, seconds: only a hang reaches it."""
@@ -37,7 +37,7 @@ class Desk:
 async def test_what_comes_while_one_is_worked_on_shares_the_next() -> None:
     """With a second leader below MANY_ITEMS few callers would pay for two statements where one does."""
     desk = Desk()
-    grouper = Grouper(desk.work, 500, name_of=name_of)
+    grouper = Grouper(desk.work, 500, leaders=2, name_of=name_of)
     async with anyio.create_task_group() as group:
         group.start_soon(grouper.submit, ("first", 0))
         await desk.until_groups(1)
@@ -52,7 +52,7 @@ async def test_what_comes_while_one_is_worked_on_shares_the_next() -> None:
 async def test_where_many_wait_a_second_group_is_made_ready_beside_the_first() -> None:
     """Without the second leader this process and the database would only ever wait for one another."""
     desk = Desk()
-    grouper = Grouper(desk.work, 500, name_of=name_of)
+    grouper = Grouper(desk.work, 500, leaders=2, name_of=name_of)
     async with anyio.create_task_group() as group:
         group.start_soon(grouper.submit, ("first", 0))
         await desk.until_groups(1)
@@ -60,14 +60,14 @@ async def test_where_many_wait_a_second_group_is_made_ready_beside_the_first() -
             group.start_soon(grouper.submit, (f"chat {number}", number))
         await desk.until_groups(2)
         await anyio.wait_all_tasks_blocked()
-        assert len(desk.groups) == LEADERS
+        assert len(desk.groups) == 2
         desk.open.set()
 
 
 async def test_one_chat_is_never_in_two_groups_at_once() -> None:
     """Without the names under way the second group would meet the first one's locks, and its calls go alone."""
     desk = Desk()
-    grouper = Grouper(desk.work, 500, name_of=name_of)
+    grouper = Grouper(desk.work, 500, leaders=2, name_of=name_of)
     async with anyio.create_task_group() as group:
         group.start_soon(grouper.submit, ("busy", 0))
         await desk.until_groups(1)
@@ -96,7 +96,7 @@ async def test_nobody_is_forgotten_whatever_comes_when() -> None:
         under_way.difference_update(names)
         return [number for _, number in items]
 
-    grouper = Grouper(work, 40, name_of=name_of)
+    grouper = Grouper(work, 40, leaders=2, name_of=name_of)
 
     async def call(number: int) -> None:
         for _ in range(random.randrange(20)):
@@ -123,7 +123,7 @@ async def test_what_fails_is_told_to_each_of_its_group_and_the_next_group_works(
             raise ValueError
         return [number for _, number in items]
 
-    grouper = Grouper(work, 500, name_of=name_of)
+    grouper = Grouper(work, 500, leaders=2, name_of=name_of)
     failed: list[int] = []
 
     async def call(number: int) -> None:

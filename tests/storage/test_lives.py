@@ -9,11 +9,12 @@ import pytest
 
 from chat_memory.errors import IdempotencyConflictError
 from chat_memory.models import ChatKey, Memory
-from chat_memory.storage import chat_metadata, chat_work, conversations, lives, tasks, turns
+from chat_memory.storage import chat_work, conversations, lives, tasks, turns
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.database import Database, Session, open_database
 from chat_memory.storage.ledger import Debounce, Ledger, append_calls
 from chat_memory.storage.receipts import Span
+from chat_memory.storage.snapshots import Look, Snapshots
 from tests.chats import LEASE, OWNER, append, call, claim_one, draft, key_of, until_somebody_waits
 from tests.connections import cutting_proxy
 from tests.folding import hold_lease, keep_version, store_draft, write_memory
@@ -202,12 +203,10 @@ async def test_forgetting_what_is_not_there_deletes_nothing(db: Database) -> Non
 async def test_a_chat_of_a_forgotten_name_starts_anew(db: Database) -> None:
     """A new birth: what was remembered by the old one (a rendered reply, a wait) cannot pass for the new."""
     await write_a_memory(db, "a")
-    async with db.session() as session:
-        old = await chat_metadata.read_snapshot(session, key_of("a"), 100)
+    old = await Snapshots(db).read(Look(key_of("a"), 100))
     await lives.forget(db, OWNER, key_of("a"))
     assert (await append(db, "a", "again")).span == Span(1, 1)
-    async with db.session() as session:
-        new = await chat_metadata.read_snapshot(session, key_of("a"), 100)
+    new = await Snapshots(db).read(Look(key_of("a"), 100))
     assert old is not None
     assert new is not None
     assert new.birth != old.birth

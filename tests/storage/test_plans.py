@@ -23,7 +23,6 @@ HOT: dict[str, tuple[object, ...]] = {
     "chat_work.claim_chat": (*KEY, TOKEN, LEASE, ZERO),
     "chat_work.hasten_chat": (*KEY, ZERO),
     "chat_work.renew_leases": (*LEASES, LEASE, ZERO),
-    "folds.read_memories": (KEY[0], [KEY[1]]),
     "folds.read_starting": (KEY[0], [KEY[1]], [0], 1000),
     "folds.store_drafts": (*LEASES, ["{}"], [1]),
     "folds.write_unchanged": (
@@ -57,9 +56,21 @@ HOT: dict[str, tuple[object, ...]] = {
     "tasks.expire_tasks": (7, LEASE, ZERO),
     "tasks.delete_tasks": KEY,
     "chat_metadata.read_memory": KEY,
-    "chat_metadata.read_snapshot": (*KEY, ZERO, 300, 1000, 200),
+    "snapshots.read_snapshots": (*([value] for value in (*KEY, 1000)), ZERO, 300, 200),
     "conversations.list_latest_chats": ("alice", 10, ZERO),
     "memory_versions.read_versions": KEY,
+    "folds.plan_refolds": (KEY[0], [KEY[1]], ZERO, ZERO),
+    "refolds.find_refold_buckets": (ZERO, 1),
+    "refolds.claim_refolds": (7, 4, TOKEN, LEASE, ZERO, 6),
+    "refolds.hand_back_refolds": (7, TOKEN, ZERO),
+    "refolds.find_provisional": KEY,
+    "refolds.store_refold_draft": (*KEY, TOKEN, "{}"),
+    "refolds.find_remaining": KEY,
+    "refolds.finish_refold": (*KEY, TOKEN, None, ZERO),
+    "refolds.hand_back_refold": (*KEY, TOKEN, ZERO),
+    "refolds.fail_refold": (*KEY, TOKEN, ZERO, ZERO),
+    "refolds.find_stale_buckets": (),
+    "refolds.redrive_refolds": (7, None, 500, ZERO),
     "failures.list_failures": (50,),
     "failures.find_failed_buckets": (),
     "failures.redrive_chats": (7, None, 500, ZERO),
@@ -69,6 +80,9 @@ insert into chat_memory.chat_work (bucket, chat, head_seq, done_seq, due_at, pen
 select get_byte(chat, 0), chat, 1, case when n <= 100 then 0 else 1 end, case when n <= 100 then now() end,
     case when n <= 100 then now() end, 'owner'
 from (select n, substr(sha256(n::text::bytea), 1, 16) as chat from generate_series(1, 100100) as n) as chats;
+update chat_memory.chat_work
+set refold_from = 1, refold_due_at = case when get_byte(chat, 2) = 0 then now() end
+where done_seq = 1 and get_byte(chat, 1) = 0;
 insert into chat_memory.conversations (bucket, chat, owner, chat_id, birth, created_at)
 select bucket, chat, case when get_byte(chat, 1) = 0 then 'alice' else 'owner ' || get_byte(chat, 1) end,
     encode(chat, 'hex'), gen_random_uuid(), now()
@@ -130,7 +144,12 @@ async def test_a_hot_query_never_scans_a_table(explained: dict[str, str], name: 
         ("tasks.expire_tasks", "tasks_age"),
         ("tasks.delete_tasks", "tasks_pkey"),
         ("conversations.list_latest_chats", "conversations_owner"),
-        ("chat_metadata.read_snapshot", "chat_metadata_pkey"),
+        ("snapshots.read_snapshots", "chat_metadata_pkey"),
+        ("refolds.find_refold_buckets", "chat_work_refold"),
+        ("refolds.claim_refolds", "chat_work_refold"),
+        ("refolds.find_stale_buckets", "chat_work_stale"),
+        ("refolds.redrive_refolds", "chat_work_stale"),
+        ("refolds.find_provisional", "memory_versions"),
         ("failures.list_failures", "chat_work_failed"),
         ("failures.redrive_chats", "chat_work_failed"),
     ],

@@ -8,8 +8,9 @@ import pytest
 from chat_memory.errors import ForbiddenCharacterError
 from chat_memory.models import Caller, Fact, Memory, Message
 from chat_memory.storage import chat_metadata
-from chat_memory.storage.chat_metadata import PENDING_TURNS, StoredMemory
+from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.database import Database
+from chat_memory.storage.snapshots import PENDING_TURNS
 from chat_memory.tools.get_history import get_history
 from chat_memory.tools.get_memory import FIRST_LINE_CHARACTERS, list_chats, read_memory
 from chat_memory.tools.summarize import summarize
@@ -39,7 +40,7 @@ def fact(number: int, key: str) -> Fact:
 
 
 async def test_of_too_many_pending_turns_the_newest_are_shown(box: Toolbox, alice: Caller) -> None:
-    """Without `order by seq desc` in read_snapshot the oldest would be shown, the newest named."""
+    """Without `order by seq desc` in read_snapshots the oldest would be shown, the newest named."""
     for _ in range(4):
         await say(box, alice, "a", *(["x"] * 100))
     reply = await read_memory(box, alice, "a", 100_000)
@@ -50,7 +51,7 @@ async def test_of_too_many_pending_turns_the_newest_are_shown(box: Toolbox, alic
 
 
 async def test_a_turn_longer_than_a_reply_names_its_whole_length(box: Toolbox, alice: Caller) -> None:
-    """Without length(newest.content) in read_snapshot the length of the cut would be told."""
+    """Without length(newest.content) in read_snapshots the length of the cut would be told."""
     await say(box, alice, "a", "x" * 5_000)
     (turn,) = (await read_memory(box, alice, "a", 256)).pending_turns
     assert turn.cut_from == 5_000
@@ -139,7 +140,7 @@ async def test_an_idempotency_key_with_a_nul_is_refused_in_words(box: Toolbox, a
 
 
 async def test_the_age_of_what_is_pending_and_of_a_chat_is_told(box: Toolbox, alice: Caller) -> None:
-    """Without pending_since in read_snapshot, or age in list_latest_chats."""
+    """Without pending_since in read_snapshots, or age in list_latest_chats."""
     await say(box, alice, "a", "one")
     pass_time(box.db, 5 * HOUR)
     lag_ms = (await read_memory(box, alice, "a")).lag_ms
@@ -155,7 +156,7 @@ async def test_a_list_line_is_short(box: Toolbox, alice: Caller) -> None:
 
 
 async def test_what_is_folded_is_not_pending(box: Toolbox, alice: Caller) -> None:
-    """`seq > done_seq` in read_snapshot: with >= the last folded turn would be shown twice."""
+    """`seq > done_seq` in read_snapshots: with >= the last folded turn would be shown twice."""
     await say(box, alice, "a", "one")
     await summarize(box, alice, "a")
     await say(box, alice, "a", "two")

@@ -21,6 +21,7 @@ from chat_memory.storage.database import Database, open_database
 from chat_memory.storage.failures import Failure, list_failures, redrive_all, redrive_chats
 from chat_memory.storage.fitness import read_server_facts, refuse_unfit_server
 from chat_memory.storage.migrations import migrate
+from chat_memory.storage.refolds import redrive_refolds
 from chat_memory.telemetry import configure_logging
 
 NAME = re.compile(r"([0-9a-f]{32})(-[0-9]+)?", re.ASCII)
@@ -62,6 +63,7 @@ def redrive(
 ) -> None:
     """Make failed chats due again, as if they had never been tried. Do it once the cause is mended.
 
+    Chats the model could not look at again after extraction stood in for it are tried again too.
     Exit code 1 when a named chat was not waiting for help.
     """
     keys = read_names(chats or [], everything=everything)
@@ -108,7 +110,8 @@ async def read_failures(settings: Settings, limit: int) -> tuple[list[Failure], 
 async def redrive_named(settings: Settings, keys: list[ChatKey] | None) -> set[ChatKey]:
     """Make the named chats due, all of them for None, and return which were."""
     async with open_fit(settings) as db:
-        return await redrive_all(db) if keys is None else await redrive_chats(db, keys)
+        failed = await redrive_all(db) if keys is None else await redrive_chats(db, keys)
+        return failed | await redrive_refolds(db, keys)
 
 
 @asynccontextmanager

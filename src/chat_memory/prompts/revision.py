@@ -123,7 +123,7 @@ class Revision:
             self._refuse(proposal, f"the user said otherwise later, in turn {later.source_seq}", dropped=True)
             return
         new = self._fact(proposal, verdict) if same is None else _promoted(same, proposal, self.version)
-        gone = [fact for fact in rivals if fact is not same]
+        gone = [fact for fact in rivals if fact is not same and not _is_newer(fact, proposal)]
         after = [fact for fact in self.confirmed.values() if fact not in gone]
         if self._count([*after, new]) > self.limit:
             self._refuse(proposal, "no room", dropped=True)
@@ -139,8 +139,9 @@ class Revision:
             self._refuse(proposal, verdict.reason or "already confirmed", dropped=True)
             return
         rivals = self._rivals(proposal, list(self.inferred.values()))
-        if verdict.reason and any(not self._says_same(fact, proposal) for fact in rivals):
-            self._refuse(proposal, verdict.reason, dropped=True)
+        objection = self._object(proposal, verdict, rivals)
+        if objection:
+            self._refuse(proposal, objection, dropped=True)
             return
         protected = proposal.replaces in self.confirmed
         if protected or verdict.reason:
@@ -152,6 +153,14 @@ class Revision:
             self._renew(self.inferred, same)
         else:
             self._place(self.inferred, self._fact(proposal, verdict), rivals, added=True)
+
+    def _object(self, proposal: ProposedFact, verdict: Verdict, rivals: Sequence[Fact]) -> str:
+        """Say why an assumption may not replace those it contradicts: it is unproven, or older than they are."""
+        others = [fact for fact in rivals if not self._says_same(fact, proposal)]
+        if others and verdict.reason:
+            return verdict.reason
+        later = next((fact for fact in others if _is_newer(fact, proposal)), None)
+        return f"turn {later.source_seq} says otherwise, and is later" if later else ""
 
     def _retract(self, proposal: ProposedFact, evidence: Evidence) -> None:
         """Remove a fact; a confirmed one only by the user's own words about it."""

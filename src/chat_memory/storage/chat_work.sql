@@ -22,9 +22,9 @@ limit $2;
 
 -- name: claim_chats
 -- A chat is claimed, not a turn: order and one summarizer call per chat. The lease, not the row lock, outlives this
--- statement; a lease that ran out is taken over and counted. Materialized: inside a nested loop the limit would be asked
--- again for every row, and claim more than it says. Owners take turns, each with its most overdue chat first, so that the
--- many chats of one do not stand before the only one of another.
+-- statement; a lease that ran out is taken over and counted, a re-fold's is not. Materialized: inside a nested loop the
+-- limit would be asked again for every row, and claim more than it says. Owners take turns, each with its most overdue
+-- chat first, so that the many chats of one do not stand before the only one of another.
 with waiting as materialized (
     select chat, due_at, row_number() over (partition by owner_hash order by due_at) as round
     from (
@@ -36,7 +36,8 @@ with waiting as materialized (
     ) as overdue
 ),
 due as materialized (
-    select work.bucket, work.chat, now() + $5::interval as at, (work.lease_token is not null)::integer as expired
+    select work.bucket, work.chat, now() + $5::interval as at,
+        (work.lease_token is not null and work.head_seq > work.done_seq)::integer as expired
     from waiting
     join chat_memory.chat_work as work on work.bucket = $1 and work.chat = waiting.chat
     where work.due_at <= now() + $5::interval
@@ -78,7 +79,7 @@ where work.bucket = $1 and work.chat = $2 and work.head_seq > work.done_seq and 
 -- went to another worker, and its fold must stop.
 with held as materialized (
     select locked.chat, given.token, now() + $5::interval as at
-    from unnest($2::bytea[], $3::uuid[]) as given (chat, token)
+    from unnest((select $2::bytea[]), (select $3::uuid[])) as given (chat, token)
     cross join lateral (
         select work.chat
         from chat_memory.chat_work as work
@@ -96,7 +97,7 @@ returning work.chat, work.lease_token;
 -- Shutting down, or nothing to fold: due at once for anybody, nothing counted, drafts kept. Locked in key order.
 with held as materialized (
     select locked.chat, given.token, now() + $4::interval as at
-    from unnest($2::bytea[], $3::uuid[]) as given (chat, token)
+    from unnest((select $2::bytea[]), (select $3::uuid[])) as given (chat, token)
     cross join lateral (
         select work.chat
         from chat_memory.chat_work as work

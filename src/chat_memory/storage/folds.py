@@ -9,7 +9,7 @@ from uuid import UUID
 from chat_memory.errors import ChatMemoryError, DatabaseUnreachableError, LostLeaseError
 from chat_memory.models import Change, Draft, Turn
 from chat_memory.storage.bell import CHANNEL
-from chat_memory.storage.chat_metadata import FACTS, NO_MEMORY, StoredMemory, read_stored
+from chat_memory.storage.chat_metadata import FACTS, NO_MEMORY, StoredMemory, read_memory, read_stored
 from chat_memory.storage.chat_work import Claim
 from chat_memory.storage.database import Database, Record, Session
 from chat_memory.storage.grouping import Groups
@@ -55,6 +55,8 @@ class Writing:
     draft: Draft
     next: Next
     again: Callable[[Session, StoredMemory], Awaitable[Next]]
+    refold_delay: timedelta = timedelta()
+    """How long after extraction stood in the model may look again."""
 
 
 Written: TypeAlias = timedelta | ChatMemoryError
@@ -104,8 +106,10 @@ class Folds:
     async def _write_group(self, writings: Sequence[Writing]) -> Sequence[Written]:
         """Write what stands as it was read, and whatever else there is with a look first."""
         written: dict[tuple[bytes, UUID], timedelta] = {}
+        ours = [writing for writing in writings if not writing.draft.degraded]  # others are planned for another look
         try:
-            written = await self.db.commit(lambda session: write_unchanged(session, writings))
+            if ours:
+                written = await self.db.commit(lambda session: write_unchanged(session, ours))
         except DatabaseUnreachableError:
             raise
         except ChatMemoryError:  # one of them cannot be written, and all stand as they did
@@ -141,12 +145,6 @@ async def read_starting(session: Session, readings: Sequence[Reading]) -> list[S
             read[at] = Starting(read_stored(row))
         read[at].pending.append(read_turn(row))
     return read
-
-
-async def read_memories(session: Session, bucket: int, chats: Sequence[bytes]) -> dict[bytes, StoredMemory]:
-    """Read the memories of chats of one bucket; a chat without one is missing."""
-    rows = await session.fetch(QUERIES["read_memories"], bucket, chats)
-    return {row["chat"]: read_stored(row) for row in rows}
 
 
 async def store_drafts(session: Session, drafts: Sequence[tuple[Claim, Draft]]) -> list[bool]:
@@ -190,6 +188,7 @@ async def write_folds(session: Session, writings: Sequence[Writing]) -> list[Wri
     await write_memories(session, ready)
     await keep_versions(session, ready)
     waits = await finish_folds(session, [Finish.of(writing) for writing in ready])
+    await plan_refolds(session, [writing for writing in ready if writing.draft.degraded])
     return [waits.get(name_lease(writing.claim), LostLeaseError()) for writing in writings]
 
 
@@ -201,8 +200,7 @@ async def hold_leases(session: Session, claims: Sequence[Claim]) -> dict[tuple[b
 
 async def _make_again(session: Session, writing: Writing) -> Writing:
     """The memory is another than the draft was checked against: check it against this one."""
-    memories = await read_memories(session, writing.claim.key.bucket, [writing.claim.key.chat])
-    stored = memories.get(writing.claim.key.chat, NO_MEMORY)
+    stored = await read_memory(session, writing.claim.key)
     return replace(writing, next=await writing.again(session, stored))
 
 
@@ -265,6 +263,13 @@ async def finish_folds(session: Session, finishes: "Sequence[Finish]") -> dict[t
 
 def _waits(rows: Sequence[Record]) -> dict[tuple[bytes, UUID], timedelta]:
     return {(row["chat"], row["token"]): row["waited"] or timedelta() for row in rows}
+
+
+async def plan_refolds(session: Session, degraded: Sequence[Writing]) -> None:
+    """Have the model look again at what extraction folded now."""
+    if degraded:
+        values = (*_chats([writing.claim for writing in degraded]), degraded[0].refold_delay, session.drift)
+        await session.execute(QUERIES["plan_refolds"], *values)
 
 
 @dataclass(frozen=True, slots=True)

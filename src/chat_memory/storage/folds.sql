@@ -3,7 +3,7 @@
 -- bytes, at least one, and with the first of them its memory; null where there is none yet.
 select given.place, pending.seq, pending.role, pending.attested, pending.content, pending.created_at,
     memory.version, memory.user_confirmed, memory.llm_inferred, memory.general_summary, memory.degraded
-from unnest($2::bytea[], $3::integer[]) with ordinality as given (chat, done_seq, place)
+from unnest((select $2::bytea[]), (select $3::integer[])) with ordinality as given (chat, done_seq, place)
 cross join lateral (
     select seq, role, attested, content, created_at, place
     from (
@@ -26,18 +26,12 @@ left join lateral (
 ) as memory on pending.place = 1
 order by given.place, pending.seq;
 
--- name: read_memories
--- The memories of several chats of one bucket; a chat without one is missing.
-select chat, version, user_confirmed, llm_inferred, general_summary, degraded
-from chat_memory.chat_metadata
-where bucket = $1 and chat = any($2::bytea[]);
-
 -- name: store_drafts
 -- Answers are kept before they are written: a crash from here on never pays a model again. In key order, like everything
 -- that locks several chats; whose token is not ours any more does not come back.
 with held as materialized (
     select given.chat, given.token, given.draft, given.upto_seq
-    from unnest($2::bytea[], $3::uuid[], $4::jsonb[], $5::integer[]) with ordinality
+    from unnest((select $2::bytea[]), (select $3::uuid[]), (select $4::jsonb[]), (select $5::integer[])) with ordinality
         as given (chat, token, draft, upto_seq, place)
     cross join lateral (
         select work.chat
@@ -55,13 +49,13 @@ returning work.chat, work.lease_token;
 -- name: write_unchanged
 -- A whole write of folds in one statement, for chats that stand as their drafts were checked: the fence locks in key
 -- order, and a memory that is newer by now is not touched (the conflict clause reads the row as it is, not as the
--- statement's snapshot saw it). What does not come back was not written. The three statements below do the same with a
--- look in between, for all others.
+-- statement's snapshot saw it). What does not come back was not written. The statements below do the same with a look in
+-- between, for all others, and for what extraction folded in the model's place.
 with given as (
     select item.*
-    from unnest($2::bytea[], $3::uuid[], $4::jsonb[], $5::jsonb[], $6::text[], $7::integer[], $8::integer[],
-        $9::boolean[], $10::integer[], $11::integer[], $12::jsonb[], $13::jsonb[], $14::text[], $15::text[],
-        $16::integer[], $17::integer[], $18::integer[], $19::float8[], $20::boolean[])
+    from unnest((select $2::bytea[]), (select $3::uuid[]), (select $4::jsonb[]), (select $5::jsonb[]), (select $6::text[]), (select $7::integer[]), (select $8::integer[]),
+        (select $9::boolean[]), (select $10::integer[]), (select $11::integer[]), (select $12::jsonb[]), (select $13::jsonb[]), (select $14::text[]), (select $15::text[]),
+        (select $16::integer[]), (select $17::integer[]), (select $18::integer[]), (select $19::float8[]), (select $20::boolean[]))
         as item (chat, token, confirmed, inferred, summary, tokens, version, incomplete, from_seq, covers_seq, delta,
             memory, summarizer, model, tokens_in, tokens_out, tokens_cached, cost_usd, degraded)
 ),
@@ -122,7 +116,6 @@ moved as (
             from chat_memory.turns
             where turns.bucket = $1 and turns.chat = stands.chat and turns.seq = stands.covers_seq + 1
         ), stands.at) end, -- a turn that was written while this statement ran is not seen by it: as old as now
-        refold_from = coalesce(work.refold_from, case when stands.degraded then work.done_seq + 1 end),
         lease_token = null, draft = null, draft_seq = null,
         attempts = 0, lease_expiries = 0, last_error = null, failed_at = null
     from stands
@@ -142,7 +135,7 @@ from moved;
 -- not come back, and nothing of it is written. Its memory's version tells whether the draft was checked against it.
 select given.chat, given.token,
     (select version from chat_memory.chat_metadata where bucket = $1 and chat = given.chat) as version
-from unnest($2::bytea[], $3::uuid[]) as given (chat, token)
+from unnest((select $2::bytea[]), (select $3::uuid[])) as given (chat, token)
 cross join lateral (
     select work.chat
     from chat_memory.chat_work as work
@@ -157,7 +150,7 @@ insert into chat_memory.chat_metadata as memory (
 )
 select $1, given.chat, given.confirmed, given.inferred, given.summary, given.tokens, given.version, given.degraded,
     clock.at, clock.at
-from unnest($2::bytea[], $3::jsonb[], $4::jsonb[], $5::text[], $6::integer[], $7::integer[], $8::boolean[])
+from unnest((select $2::bytea[]), (select $3::jsonb[]), (select $4::jsonb[]), (select $5::text[]), (select $6::integer[]), (select $7::integer[]), (select $8::boolean[]))
     as given (chat, confirmed, inferred, summary, tokens, version, degraded)
 cross join (select now() + $9::interval as at) as clock
 on conflict (bucket, chat) do update
@@ -178,8 +171,8 @@ insert into chat_memory.memory_versions (
 select $1, given.chat, given.version, given.from_seq, given.covers_seq, null, given.delta, given.memory,
     given.summarizer, given.model, given.tokens_in, given.tokens_out, given.tokens_cached, given.cost_usd,
     given.degraded, now() + $15::interval
-from unnest($2::bytea[], $3::integer[], $4::integer[], $5::integer[], $6::jsonb[], $7::jsonb[], $8::text[], $9::text[],
-    $10::integer[], $11::integer[], $12::integer[], $13::float8[], $14::boolean[])
+from unnest((select $2::bytea[]), (select $3::integer[]), (select $4::integer[]), (select $5::integer[]), (select $6::jsonb[]), (select $7::jsonb[]), (select $8::text[]), (select $9::text[]),
+    (select $10::integer[]), (select $11::integer[]), (select $12::integer[]), (select $13::float8[]), (select $14::boolean[]))
     as given (chat, version, from_seq, covers_seq, delta, memory, summarizer, model, tokens_in, tokens_out,
         tokens_cached, cost_usd, degraded);
 
@@ -189,7 +182,7 @@ from unnest($2::bytea[], $3::integer[], $4::integer[], $5::integer[], $6::jsonb[
 with finished as materialized (
     select given.chat, given.token, given.covers_seq, given.degraded, now() + $6::interval as at, work.pending_since,
         next.created_at as next_turn_at
-    from unnest($2::bytea[], $3::uuid[], $4::integer[], $5::boolean[]) as given (chat, token, covers_seq, degraded)
+    from unnest((select $2::bytea[]), (select $3::uuid[]), (select $4::integer[]), (select $5::boolean[])) as given (chat, token, covers_seq, degraded)
     cross join lateral (
         select pending_since, head_seq
         from chat_memory.chat_work
@@ -220,3 +213,11 @@ rung as (
 )
 select moved.chat, moved.token, moved.waited, (select count(*) from rung) as bells
 from moved;
+
+-- name: plan_refolds
+-- Extraction stood in for the model: these chats are due for another look once it had time to come back. Written with the
+-- fold itself, under its locks.
+update chat_memory.chat_work as work
+set refold_due_at = coalesce(work.refold_due_at, clock.at + $3::interval), refold_attempts = 0
+from (select now() + $4::interval as at) as clock
+where work.bucket = $1 and work.chat = any($2::bytea[]);

@@ -13,8 +13,6 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 Work: TypeAlias = Callable[[Sequence[Item]], Awaitable[Sequence[Outcome]]]
 
-LEADERS = 2
-"""Most groups under way: one in the database, one being made ready. A third only waits for the same processors."""
 MANY_ITEMS = 32
 """So many wait when a second group is worth its own statement: fewer are cheaper in the next one."""
 
@@ -22,8 +20,8 @@ MANY_ITEMS = 32
 class Grouper(Generic[Item, Outcome]):
     """Hands items in groups to `work`, in order of arrival. Its callers lead: it has no task.
 
-    One group is under way at a time, or two where many wait: then one is made ready here while the other is in the
-    database. Items of one name are never in both.
+    One group is under way at a time, or some where many wait: then one is made ready here while another is in the
+    database. Items of one name are never in two.
     """
 
     def __init__(
@@ -33,17 +31,19 @@ class Grouper(Generic[Item, Outcome]):
         size_of: Callable[[Item], int] = lambda _: 1,
         group_size: int = 1_000_000,
         *,
+        leaders: int = 1,
         name_of: "Callable[[Item], Hashable] | None" = None,
     ) -> None:
         """Groups hold at most `group_items` items, of together `group_size` by `size_of`, or one that is larger.
 
-        Without `name_of` there is one group at a time, always.
+        At most `leaders` of them are under way at once, where MANY_ITEMS wait.
         """
         self._work = work
         self._size_of = size_of
         self._name_of = name_of
         self._group_items = group_items
         self._group_size = group_size
+        self._most_leaders = leaders
         self._waiting: deque[Place[Item, Outcome]] = deque()
         self._leaders = 0
         self._under_way: set[Hashable] = set()
@@ -67,7 +67,7 @@ class Grouper(Generic[Item, Outcome]):
     def _is_leader_wanted(self) -> bool:
         if not self._leaders:
             return True
-        return self._name_of is not None and self._leaders < LEADERS and len(self._waiting) >= MANY_ITEMS
+        return self._leaders < self._most_leaders and len(self._waiting) >= MANY_ITEMS
 
     async def _lead(self) -> int:
         """Work on one group, and call whoever waits longest to lead the next; how many items it had."""

@@ -23,6 +23,8 @@ from chat_memory.storage.turns import Call
 QUERIES = load_queries("ledger")
 GROUP_CALLS = 500
 """Most calls of one group: from here on a larger one is no faster for each."""
+LEADERS = 2
+"""Most groups under way: one in the database, one being made ready. A third only waits for the same processors."""
 GROUP_BYTES = 4 * 1024 * 1024
 """Most content of one group: other statements want the connection's time too."""
 BUFFER_BYTES = 64 * 1024 * 1024
@@ -62,7 +64,9 @@ class Ledger:
 
     def __post_init__(self) -> None:
         """Group what is appended."""
-        self._grouper = Grouper(self._append_group, GROUP_CALLS, weigh, GROUP_BYTES, name_of=attrgetter("key.chat"))
+        self._grouper = Grouper(
+            self._append_group, GROUP_CALLS, weigh, GROUP_BYTES, leaders=LEADERS, name_of=attrgetter("key.chat")
+        )
 
     async def append(self, call: Call) -> Appended:
         """Write a call's turns durably, exactly once, and ring the bell. Returns after the commit.

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from chat_memory.models import Fact
 from chat_memory.prompts.tokens import count_tokens
 from chat_memory.replies import Evidence, MemoryReply, Omitted, TurnReply
-from chat_memory.storage.chat_metadata import PendingTurn, Snapshot
+from chat_memory.storage.snapshots import PendingTurn, Snapshot
 
 SHORTENED_CHARACTERS = 160
 """What an older pending turn is cut to when it does not fit whole: about one sentence."""

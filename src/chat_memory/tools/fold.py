@@ -118,7 +118,8 @@ def _prepare(box: Toolbox, drafted: Drafted) -> Writing:
     async def again(session: Session, stored: StoredMemory) -> Next:
         return await admit_draft(box, session, drafted.claim, stored, drafted.draft)
 
-    return Writing(drafted.claim, drafted.draft, drafted.next, again)
+    refold_delay = timedelta(seconds=box.settings.refold_seconds)
+    return Writing(drafted.claim, drafted.draft, drafted.next, again, refold_delay)
 
 
 async def _end(box: Toolbox, claims: Sequence[Claim], results: Sequence[Result]) -> list[Outcome]:

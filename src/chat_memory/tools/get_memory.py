@@ -4,8 +4,9 @@ from chat_memory.errors import OwnerMismatchError
 from chat_memory.models import Caller, chat_key
 from chat_memory.prompts.tokens import count_tokens
 from chat_memory.replies import ChatLine, ChatListReply, MemoryReply
-from chat_memory.storage import chat_metadata, conversations
+from chat_memory.storage import conversations
 from chat_memory.storage.conversations import LatestChat
+from chat_memory.storage.snapshots import Look
 from chat_memory.tools.filling import LABEL_TOKENS, fill_reply, render
 from chat_memory.tools.intake import check_chat_id
 from chat_memory.tools.parameters import Detail, ListedChatId, MaxTokens
@@ -43,7 +44,7 @@ async def read_memory(
     """Read one chat: everything acknowledged before this call, in one snapshot."""
     key = chat_key(caller.owner, check_chat_id(chat_id))
     characters = max_tokens * CHARACTERS_PER_TOKEN
-    snapshot = await box.db.run(lambda session: chat_metadata.read_snapshot(session, key, characters))
+    snapshot = await box.snapshots.read(Look(key, characters))
     if snapshot is None:
         return MemoryReply(chat_id=chat_id)
     refuse_other_owner(caller, snapshot.owner)

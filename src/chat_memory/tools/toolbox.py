@@ -12,6 +12,7 @@ from chat_memory.storage.bell import Bell
 from chat_memory.storage.database import Database
 from chat_memory.storage.folds import Folds
 from chat_memory.storage.ledger import Debounce, Ledger
+from chat_memory.storage.snapshots import Snapshots
 from chat_memory.tools.leases import Leases
 
 BATCHES_AT_HAND = 4
@@ -44,6 +45,7 @@ class Toolbox:
     summarizer: Summarizer
     ledger: Ledger
     folds: Folds
+    snapshots: Snapshots
     leases: Leases
     fallback: Summarizer | None = None
     pace: Pace = field(default_factory=Pace)
@@ -63,6 +65,7 @@ class Toolbox:
             summarizer,
             Ledger(db, Debounce(*debounce)),
             Folds(db),
+            Snapshots(db),
             Leases(db, timedelta(seconds=settings.lease_seconds)),
             fallback,
             calls=anyio.CapacityLimiter(settings.fold_limit),

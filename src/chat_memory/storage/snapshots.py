@@ -1,0 +1,112 @@
+"""Reading a chat: all a reader needs in one snapshot, and what is asked for in the same moment in one statement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from chat_memory.models import ChatKey, Role
+from chat_memory.storage.chat_metadata import NO_MEMORY, StoredMemory, read_stored
+from chat_memory.storage.database import Database, Record, Session
+from chat_memory.storage.grouping import Grouper
+from chat_memory.storage.queries import load_queries
+
+QUERIES = load_queries("snapshots")
+LEADERS = 2
+"""Most statements under way at once."""
+GROUP_CHATS = 50
+"""Most chats of one statement: a reader waits for the others of its group."""
+PENDING_TURNS = 300
+"""Most pending turns one read shows: with a worker alive there are few, without one the rest is counted and named."""
+
+
+SHORT_CHARACTERS = 200
+"""How much of a pending turn is read once the newer ones fill any reply: what a shortened turn shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingTurn:
+    """A turn not folded yet, cut to what a reply can hold; `characters` is its full length."""
+
+    seq: int
+    role: Role
+    attested: bool
+    content: str
+    characters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A chat at one moment: memory, cursor and newest pending turns, oldest first."""
+
+    owner: str
+    birth: UUID
+    head_seq: int
+    done_seq: int
+    failed: bool
+    lag_ms: int
+    stored: StoredMemory
+    token_count: int
+    pending: list[PendingTurn]
+
+
+PENDING = TypeAdapter(list[PendingTurn])
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a reader asks for: a chat, and how many characters of pending turns it has room for."""
+
+    key: ChatKey
+    characters: int
+
+
+@dataclass(slots=True)
+class Snapshots:
+    """Reads chats of one database. A statement begins after it was asked for: it sees all acknowledged before."""
+
+    db: Database
+    _grouper: "Grouper[Look, Snapshot | None]" = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Group what is asked for."""
+        self._grouper = Grouper(self._read_group, GROUP_CHATS, leaders=LEADERS)
+
+    async def read(self, look: Look) -> "Snapshot | None":
+        """Read a chat; None for one that does not exist."""
+        return await self._grouper.submit(look)
+
+    async def _read_group(self, looks: Sequence[Look]) -> "Sequence[Snapshot | None]":
+        return await self.db.run(lambda session: read_snapshots(session, looks))
+
+
+async def read_snapshots(session: Session, looks: Sequence[Look]) -> "list[Snapshot | None]":
+    """Read chats in one statement, each as it is at that moment."""
+    rows = await session.fetch(
+        QUERIES["read_snapshots"],
+        [look.key.bucket for look in looks],
+        [look.key.chat for look in looks],
+        [look.characters for look in looks],
+        session.drift,
+        PENDING_TURNS,
+        SHORT_CHARACTERS,
+    )
+    read: list[Snapshot | None] = [None] * len(looks)
+    for row in rows:
+        read[row["place"] - 1] = _snapshot(row)
+    return read
+
+
+def _snapshot(row: Record) -> Snapshot:
+    return Snapshot(
+        owner=row["owner"],
+        birth=row["birth"],
+        head_seq=row["head_seq"],
+        done_seq=row["done_seq"],
+        failed=row["failed"],
+        lag_ms=row["lag_ms"],
+        stored=NO_MEMORY if row["version"] is None else read_stored(row),
+        token_count=row["token_count"] or 0,
+        pending=PENDING.validate_json(row["pending_turns"]) if row["pending_turns"] else [],
+    )

@@ -1,0 +1,51 @@
+"""Reading: each reader sees its own chat as it is now, however many read at once."""
+
+import anyio
+
+from chat_memory.storage.database import Database
+from chat_memory.storage.snapshots import Look, Snapshot, Snapshots
+from tests.chats import OWNER, append, key_of
+
+READERS = 40
+
+
+async def test_what_is_read_at_once_is_each_readers_own(db: Database) -> None:
+    """With rows told apart by anything but their place in the question, readers would get each other's chats."""
+    for number in range(0, READERS, 2):
+        await append(db, f"chat {number}", *(f"{number}.{part}" for part in range(number % 3 + 1)))
+    snapshots, read = Snapshots(db), dict[int, Snapshot | None]()
+
+    async def look(number: int) -> None:
+        read[number] = await snapshots.read(Look(key_of(f"chat {number}"), 1_000))
+
+    async with anyio.create_task_group() as group:
+        for number in range(READERS):
+            group.start_soon(look, number)
+    for number, snapshot in read.items():
+        if number % 2:
+            assert snapshot is None
+        else:
+            assert snapshot is not None
+            told = [turn.content for turn in snapshot.pending]
+            assert (snapshot.owner, told) == (OWNER, [f"{number}.{part}" for part in range(number % 3 + 1)])
+
+
+async def test_who_reads_after_an_acknowledgement_sees_it_though_others_are_reading(db: Database) -> None:
+    """With a reader joining a statement that is under way it would be told what was before its own write."""
+    snapshots = Snapshots(db)
+    await append(db, "busy", "first")
+    over = anyio.Event()
+
+    async def read_all_the_time() -> None:
+        while not over.is_set():
+            await snapshots.read(Look(key_of("busy"), 1_000))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(5):
+            group.start_soon(read_all_the_time)
+        for number in range(2, 60):
+            appended = await append(db, "busy", f"turn {number}")
+            snapshot = await snapshots.read(Look(key_of("busy"), 1_000))
+            assert snapshot is not None
+            assert snapshot.head_seq >= appended.head_seq == number
+        over.set()
