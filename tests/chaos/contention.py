@@ -17,8 +17,9 @@ from chat_memory.storage import chat_work, folds, lives
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.chat_work import Claim
 from chat_memory.storage.database import Database, Session, open_database
-from chat_memory.storage.folds import Next, Starting, Writing
+from chat_memory.storage.folds import Next, Writing
 from chat_memory.storage.ledger import Ledger
+from chat_memory.storage.startings import Reading, Starting, read_starting
 from chat_memory.storage.turns import Call
 from chat_memory.tools.intake import hash_request
 from tests.chaos.book import PATIENCE, Book, Write
@@ -115,8 +116,8 @@ async def renew(crowd: Crowd, claims: Sequence[Claim], lease: timedelta) -> None
 async def finalize(crowd: Crowd, claims: Sequence[Claim]) -> None:
     """Write folds of a bucket in one transaction: each summary names the turns it read, in order."""
     async with crowd.db.session() as session:
-        readings = [folds.Reading(claim, FOLD_BYTES) for claim in claims]
-        starting = await folds.read_starting(session, readings)
+        readings = [Reading(claim, FOLD_BYTES) for claim in claims]
+        starting = await read_starting(session, readings)
     for claim, start in zip(claims, starting, strict=True):
         if not start.pending:
             await crowd.db.run(partial(chat_work.hand_back_leases, claims=[claim]))

@@ -12,7 +12,8 @@ from chat_memory.storage import chat_work, folds, memory_versions
 from chat_memory.storage.chat_metadata import StoredMemory, read_memory
 from chat_memory.storage.chat_work import Claim
 from chat_memory.storage.database import Database, Session, transaction
-from chat_memory.storage.folds import Folds, Next, Reading, Writing, name_lease
+from chat_memory.storage.folds import Folds, Next, Writing, name_lease
+from chat_memory.storage.startings import Reading
 from tests.chats import LEASE, OWNER, append, claim_due, draft, key_of, name_neighbours, until_somebody_waits
 from tests.folding import write_memory
 

@@ -6,35 +6,23 @@ from datetime import timedelta
 from typing import Self, TypeAlias
 from uuid import UUID
 
+import anyio
+
 from chat_memory.errors import ChatMemoryError, DatabaseUnreachableError, LostLeaseError
-from chat_memory.models import Change, Draft, Turn
+from chat_memory.models import Change, Draft
 from chat_memory.storage.bell import CHANNEL
-from chat_memory.storage.chat_metadata import FACTS, NO_MEMORY, StoredMemory, read_memory, read_stored
+from chat_memory.storage.chat_metadata import FACTS, StoredMemory, read_memory
 from chat_memory.storage.chat_work import Claim
 from chat_memory.storage.database import Database, Record, Session
 from chat_memory.storage.grouping import Groups
 from chat_memory.storage.queries import load_queries
-from chat_memory.storage.turns import read_turn
+from chat_memory.storage.startings import Reading, Starting, read_starting
 
 QUERIES = load_queries("folds")
 GROUP_FOLDS = 200
 """Most chats of one statement."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a fold wants to read: of a claimed chat its memory, and so many bytes of pending turns."""
-
-    claim: Claim
-    limit_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Starting:
-    """What a fold starts from: the memory as it stands, and its oldest pending turns. No turns, no memory."""
-
-    stored: StoredMemory = NO_MEMORY
-    pending: list[Turn] = field(default_factory=list[Turn])
+SHARE = 2
+"""One in so many connections is the most that folds take, in turn: who writes or reads finds one free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +56,14 @@ class Folds:
     """The steps of folds on one database. What is asked for in the same moment is done in one statement."""
 
     db: Database
+    _connections: anyio.CapacityLimiter = field(init=False)
     _reads: "Groups[Reading, Starting]" = field(init=False)
     _drafts: "Groups[tuple[Claim, Draft], bool]" = field(init=False)
     _writes: "Groups[Writing, Written]" = field(init=False)
 
     def __post_init__(self) -> None:
         """Group each step by itself."""
+        self._connections = anyio.CapacityLimiter(max(1, self.db.pool.get_max_size() // SHARE))
         self._reads = Groups(self._read_group, GROUP_FOLDS)
         self._drafts = Groups(self._store_group, GROUP_FOLDS)
         self._writes = Groups(self._write_group, GROUP_FOLDS)
@@ -98,12 +88,18 @@ class Folds:
         return await self._writes.submit(writings[0].claim.key.bucket, writings) if writings else []
 
     async def _read_group(self, readings: Sequence[Reading]) -> Sequence[Starting]:
-        return await self.db.run(lambda session: read_starting(session, readings))
+        async with self._connections:
+            return await self.db.run(lambda session: read_starting(session, readings))
 
     async def _store_group(self, drafts: Sequence[tuple[Claim, Draft]]) -> Sequence[bool]:
-        return await self.db.run(lambda session: store_drafts(session, drafts))
+        async with self._connections:
+            return await self.db.run(lambda session: store_drafts(session, drafts))
 
     async def _write_group(self, writings: Sequence[Writing]) -> Sequence[Written]:
+        async with self._connections:
+            return await self._write(writings)
+
+    async def _write(self, writings: Sequence[Writing]) -> Sequence[Written]:
         """Write what stands as it was read, and whatever else there is with a look first."""
         written: dict[tuple[bytes, UUID], timedelta] = {}
         ours = [writing for writing in writings if not writing.draft.degraded]  # others are planned for another look
@@ -130,21 +126,6 @@ class Folds:
             if len(writings) == 1:
                 return [error]
             return [outcome for writing in writings for outcome in await self._write_looking([writing])]
-
-
-async def read_starting(session: Session, readings: Sequence[Reading]) -> list[Starting]:
-    """Read what folds of one bucket start from."""
-    bucket = readings[0].claim.key.bucket
-    chats = [reading.claim.key.chat for reading in readings]
-    done = [reading.claim.cursor.done_seq for reading in readings]
-    limit = min(reading.limit_bytes for reading in readings)
-    read = [Starting() for _ in chats]
-    for row in await session.fetch(QUERIES["read_starting"], bucket, chats, done, limit):
-        at: int = row["place"] - 1
-        if row["version"] is not None:  # stands with the first turn only
-            read[at] = Starting(read_stored(row))
-        read[at].pending.append(read_turn(row))
-    return read
 
 
 async def store_drafts(session: Session, drafts: Sequence[tuple[Claim, Draft]]) -> list[bool]:

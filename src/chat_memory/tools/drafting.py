@@ -27,7 +27,8 @@ from chat_memory.storage import turns
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.chat_work import Claim
 from chat_memory.storage.database import Session
-from chat_memory.storage.folds import Next, Reading, Starting
+from chat_memory.storage.folds import Next
+from chat_memory.storage.startings import Reading, Starting
 from chat_memory.telemetry import Event, log
 from chat_memory.tools.budget import refuse_beyond_budget
 from chat_memory.tools.toolbox import Toolbox

@@ -16,7 +16,8 @@ from chat_memory.storage.bell import Ring
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.chat_work import Claim
 from chat_memory.storage.database import Session
-from chat_memory.storage.folds import Next, Starting, Writing, Written
+from chat_memory.storage.folds import Next, Writing, Written
+from chat_memory.storage.startings import Starting
 from chat_memory.telemetry import Event, log
 from chat_memory.tools.drafting import Drafted, admit_draft, count_pending, make_drafts, read_startings
 from chat_memory.tools.toolbox import Toolbox
