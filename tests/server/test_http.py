@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 
@@ -255,3 +256,11 @@ def test_answers_are_not_held_back() -> None:
     """Without IPPROTO_TCP in listen() asyncio leaves Nagle's algorithm on, and every JSON answer waits 40 ms."""
     with listen("127.0.0.1", 0) as (listening, _):
         assert listening.proto == socket.IPPROTO_TCP
+
+
+@pytest.mark.needs_bench
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at what a process has loaded")
+async def test_a_server_runs_on_uvloop_where_it_is_installed(served: Served) -> None:
+    """Without loop_options in `serve` the extra `fast` is installed for nothing. All of this file is run on it too."""
+    loaded = await anyio.Path(f"/proc/{served.process.pid}/maps").read_text()
+    assert "uvloop" in loaded

@@ -5,7 +5,7 @@ from typing import Annotated
 import anyio
 import typer
 
-from chat_memory.server.http import serve_http
+from chat_memory.server.http import loop_options, serve_http
 from chat_memory.settings import read_settings
 from chat_memory.telemetry import configure_logging
 
@@ -19,4 +19,4 @@ def serve(
     settings = read_settings()
     configure_logging(settings.log_level)
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    anyio.run(serve_http, settings.model_copy(update=given))
+    anyio.run(serve_http, settings.model_copy(update=given), backend_options=loop_options())

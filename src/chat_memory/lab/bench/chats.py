@@ -36,7 +36,7 @@ if sys.platform != "win32":
 Offered: TypeAlias = Callable[[float], Coroutine[Any, Any, None]]
 """A call with the time it is due."""
 
-FOLDS_AT_ONCE = 300
+FOLDS_AT_ONCE = 200
 """Most model calls in flight: as many as leave two cores their calls. The other chats wait, and are folded in one."""
 IN_FLIGHT = 10_000
 """Most calls that wait for their answer: what comes on top is not admitted, as a client's own limit would have it."""

@@ -10,7 +10,7 @@ from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult, Pa
 
 from chat_memory.server.access import identify_process
 from chat_memory.server.app import App
-from chat_memory.server.http import Listener, build_site, listen
+from chat_memory.server.http import Listener, build_site, listen, loop_options
 from chat_memory.server.mcp import Context, MemoryServer
 from chat_memory.server.sessions import Exchange
 from chat_memory.server.signals import answer_signals
@@ -59,7 +59,10 @@ def main() -> None:
     """Serve until the client leaves or a signal arrives."""
     settings = read_settings()
     configure_logging(settings.log_level)
-    anyio.run(serve_http if sys.argv[1:] == ["http"] else serve_stdio, settings)
+    if sys.argv[1:] == ["http"]:
+        anyio.run(serve_http, settings, backend_options=loop_options())
+    else:
+        anyio.run(serve_stdio, settings)
 
 
 if __name__ == "__main__":
