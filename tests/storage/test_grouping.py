@@ -154,3 +154,25 @@ async def test_a_group_holds_no_more_than_its_size_or_one_that_is_larger() -> No
     assert [[weight for _, weight in items] for items in desk.groups] == [[1], [6, 4], [5], [30], [2]]
     assert weights == [0, 6, 10, 15, 45, 47]
     assert grouper.size == 0
+
+
+async def test_a_leader_whose_own_item_failed_in_anothers_group_is_told() -> None:
+    """Without the last look at `done` a leader who found nothing left would wait for ever; nothing could stop it."""
+
+    async def fail(_: Sequence[tuple[str, int]]) -> Sequence[int]:
+        raise ValueError
+
+    grouper = Grouper(fail, 500, leaders=2, name_of=name_of)
+    failed: list[int] = []
+
+    async def call(number: int) -> None:
+        try:
+            await grouper.submit((f"chat {number}", number))
+        except ValueError:
+            failed.append(number)
+
+    with anyio.fail_after(PATIENCE):
+        async with anyio.create_task_group() as group:
+            for number in range(MANY_ITEMS + 8):
+                group.start_soon(call, number)
+    assert sorted(failed) == list(range(MANY_ITEMS + 8))

@@ -2,9 +2,12 @@
 
 import anyio
 
+from chat_memory.models import Memory
+from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.database import Database
 from chat_memory.storage.snapshots import Look, Snapshot, Snapshots
 from tests.chats import OWNER, append, key_of
+from tests.folding import write_memory
 
 READERS = 40
 
@@ -49,3 +52,25 @@ async def test_who_reads_after_an_acknowledgement_sees_it_though_others_are_read
             assert snapshot is not None
             assert snapshot.head_seq >= appended.head_seq == number
         over.set()
+
+
+async def test_a_memory_that_cannot_be_read_fails_its_own_readers_only(db: Database) -> None:
+    """Without the except around one row, whoever read at the same moment would fail with it."""
+    for name in ("whole", "broken"):
+        await append(db, name, "hello")
+    async with db.session() as session:
+        await write_memory(session, key_of("broken"), StoredMemory(1, Memory()), 1)
+        await session.connection.execute("""update chat_memory.chat_metadata set user_confirmed = '{"no": "list"}'""")
+    snapshots, read, failed = Snapshots(db), list[Snapshot | None](), list[str]()
+
+    async def look(name: str) -> None:
+        try:
+            read.append(await snapshots.read(Look(key_of(name), 1_000)))
+        except ValueError:
+            failed.append(name)
+
+    async with anyio.create_task_group() as group:
+        for name in ("whole", "broken", "whole"):
+            group.start_soon(look, name)
+    assert failed == ["broken"]
+    assert [snapshot and snapshot.head_seq for snapshot in read] == [1, 1]

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+import anyio
 import anyio.to_thread
 
 Result = TypeVar("Result")
 
+THREADS = anyio.CapacityLimiter(1)
+"""One thread at a time: two are no faster, and forty leave the event loop, and with it every caller, no turn."""
 THREAD_CHARACTERS = 16_384
 """From this much text on work runs in a thread: below it a fold takes milliseconds, a thread costs a tenth of one."""
 
@@ -18,4 +21,4 @@ def is_long(characters: int) -> bool:
 
 async def run_paced(work: Callable[[], Result], characters: int) -> Result:
     """Do `work` on so many characters of text, without stopping others while it lasts."""
-    return await anyio.to_thread.run_sync(work) if is_long(characters) else work()
+    return await anyio.to_thread.run_sync(work, limiter=THREADS) if is_long(characters) else work()

@@ -60,9 +60,9 @@ class Session:
         """How far the clock is moved: the last parameter of every query that asks for the time."""
         return self.clock.drift
 
-    async def fetch(self, query: Query, *values: object) -> "list[asyncpg.Record]":
-        """Run a query and return its rows."""
-        return await self.connection.fetch(query.sql, *values)
+    async def fetch(self, query: Query, *values: object, seconds: float | None = None) -> "list[asyncpg.Record]":
+        """Run a query and return its rows, within `seconds` where these are given."""
+        return await self.connection.fetch(query.sql, *values, timeout=seconds)
 
     async def fetch_row(self, query: Query, *values: object) -> "asyncpg.Record | None":
         """Run a query and return its first row, None when there is none."""

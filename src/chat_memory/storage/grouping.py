@@ -57,7 +57,7 @@ class Grouper(Generic[Item, Outcome]):
         self.size += place.size
         with anyio.CancelScope(shield=True):
             while not place.done:
-                if not self._is_leader_wanted() or not await self._lead():
+                if (not self._is_leader_wanted() or not await self._lead()) and not place.done:
                     place.called = anyio.Event()
                     await place.called.wait()
         if place.failure is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -13,6 +14,10 @@ from chat_memory.storage.grouping import Grouper
 from chat_memory.storage.queries import load_queries
 
 QUERIES = load_queries("snapshots")
+READ_SECONDS = 5.0
+"""How long one statement may take: readers wait for one another, and a connection that froze must not hold them all."""
+GROUP_CHARACTERS = 1_200_000
+"""Most text of one statement: what comes back is read in one go, and everybody else waits meanwhile."""
 LEADERS = 2
 """Most statements under way at once."""
 GROUP_CHATS = 50
@@ -67,22 +72,31 @@ class Snapshots:
     """Reads chats of one database. A statement begins after it was asked for: it sees all acknowledged before."""
 
     db: Database
-    _grouper: "Grouper[Look, Snapshot | None]" = field(init=False)
+    _grouper: "Grouper[Look, Snapshot | ValueError | None]" = field(init=False)
 
     def __post_init__(self) -> None:
         """Group what is asked for."""
-        self._grouper = Grouper(self._read_group, GROUP_CHATS, leaders=LEADERS)
+        self._grouper = Grouper(
+            self._read_group, GROUP_CHATS, attrgetter("characters"), GROUP_CHARACTERS, leaders=LEADERS
+        )
 
     async def read(self, look: Look) -> "Snapshot | None":
-        """Read a chat; None for one that does not exist."""
-        return await self._grouper.submit(look)
+        """Read a chat; None for one that does not exist.
 
-    async def _read_group(self, looks: Sequence[Look]) -> "Sequence[Snapshot | None]":
+        Raises:
+            ValueError: what stands there is no memory of ours.
+        """
+        read = await self._grouper.submit(look)
+        if isinstance(read, ValueError):
+            raise read
+        return read
+
+    async def _read_group(self, looks: Sequence[Look]) -> "Sequence[Snapshot | ValueError | None]":
         return await self.db.run(lambda session: read_snapshots(session, looks))
 
 
-async def read_snapshots(session: Session, looks: Sequence[Look]) -> "list[Snapshot | None]":
-    """Read chats in one statement, each as it is at that moment."""
+async def read_snapshots(session: Session, looks: Sequence[Look]) -> "list[Snapshot | ValueError | None]":
+    """Read chats in one statement, each as it is at that moment; one that cannot be read fails alone."""
     rows = await session.fetch(
         QUERIES["read_snapshots"],
         [look.key.bucket for look in looks],
@@ -91,10 +105,14 @@ async def read_snapshots(session: Session, looks: Sequence[Look]) -> "list[Snaps
         session.drift,
         PENDING_TURNS,
         SHORT_CHARACTERS,
+        seconds=READ_SECONDS,
     )
-    read: list[Snapshot | None] = [None] * len(looks)
+    read: list[Snapshot | ValueError | None] = [None] * len(looks)
     for row in rows:
-        read[row["place"] - 1] = _snapshot(row)
+        try:
+            read[row["place"] - 1] = _snapshot(row)
+        except ValueError as error:
+            read[row["place"] - 1] = error
     return read
 
 

@@ -24,6 +24,8 @@ from chat_memory.tools.toolbox import Toolbox
 
 LONGEST_BACKOFF_SECONDS = 300.0
 """A failing chat is tried at least this often until its attempts are used up."""
+MOST_DOUBLINGS = 30
+"""Past the longest back-off whatever it began with; what a float does not hold would be an error of its own."""
 DEFER_JITTER = 0.2
 """Chats a busy model sent away come back over this much more of the pause, not all at once."""
 GIVE_UP_SECONDS = 5.0
@@ -170,7 +172,7 @@ async def _defer(box: Toolbox, claim: Claim, busy: ModelBusyError) -> None:
 async def _record_failure(box: Toolbox, claim: Claim, error: Exception) -> None:
     """Count the failure; its text is ours, never a stranger's exception that could quote a turn."""
     reason = str(error) if isinstance(error, ChatMemoryError) else type(error).__name__
-    delay = min(box.settings.backoff_seconds * 2**claim.attempts, LONGEST_BACKOFF_SECONDS)
+    delay = min(box.settings.backoff_seconds * 2 ** min(claim.attempts, MOST_DOUBLINGS), LONGEST_BACKOFF_SECONDS)
     backoff = timedelta(seconds=random.uniform(0, delay))  # noqa: S311 - jitter, not a secret
     limit = box.settings.max_attempts + (box.fallback is not None)  # the one after the last is the fallback's
     failed = await box.db.run(lambda session: chat_work.record_failure(session, claim, reason, backoff, limit))
