@@ -15,6 +15,11 @@ from chat_memory.tools.intake import hash_request
 
 LEASE = timedelta(seconds=30)
 OWNER = "alice"
+END_OTHERS = (
+    "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+    " where datname = current_database() and pid <> pg_backend_pid()"
+)
+"""Ends every backend of this database but the one that asks, and waits until each is gone."""
 
 
 def say(*contents: str, role: Role = "user") -> list[NewTurn]:

@@ -18,7 +18,7 @@ from chat_memory.storage.ledger import Ledger
 from chat_memory.tools.awaiting import wait_folded
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.worker import Worker
-from tests.chats import OWNER, append, call, claim_one, key_of, pass_time
+from tests.chats import END_OTHERS, OWNER, append, call, claim_one, key_of, pass_time
 from tests.summarizers import Broken, Slow, Transcript
 
 PATIENCE = 60.0
@@ -165,10 +165,7 @@ async def test_a_worker_outlives_a_database_that_went_away(box: Toolbox, db: Dat
         await append(db, "a", "one")
         await until_folded(quick, "a", 1)
         async with db.session() as session:
-            await session.connection.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where datname = current_database() and pid <> pg_backend_pid()"
-            )
+            await session.connection.execute(END_OTHERS)
         await append(db, "a", "two")
         await until_folded(quick, "a", 2)
         group.cancel_scope.cancel()

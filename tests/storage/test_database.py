@@ -13,13 +13,8 @@ from chat_memory.errors import (
 from chat_memory.storage.database import Database, Session, open_database
 from chat_memory.storage.faults import describe_url
 from chat_memory.storage.fitness import ServerFacts, read_server_facts, refuse_unfit_server
-from tests.chats import append
+from tests.chats import END_OTHERS, append
 from tests.conftest import run_on, with_database
-
-KILL_ALL = (
-    "select pg_terminate_backend(pid) from pg_stat_activity"
-    " where datname = current_database() and pid <> pg_backend_pid()"
-)
 
 
 async def open_once(url: str) -> None:
@@ -91,7 +86,7 @@ async def test_what_postgresql_refuses_is_said_in_our_words_and_nothing_is_writt
 async def test_a_session_outlives_the_end_of_its_connections(db: Database, database_url: str) -> None:
     """PostgreSQL restarted: the pool's dead connections are replaced, not handed out for ever."""
     await append(db, "a", "one")
-    await run_on(database_url, KILL_ALL)
+    await run_on(database_url, END_OTHERS)
     appended = await append(db, "a", "two")
     assert appended.span.first_seq == 2
 
