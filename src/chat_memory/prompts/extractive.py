@@ -5,6 +5,7 @@ from functools import partial
 
 from chat_memory.models import Delta, Turn
 from chat_memory.prompts.assumptions import find_assumptions
+from chat_memory.prompts.compression import compress
 from chat_memory.prompts.coverage import choose_lines
 from chat_memory.prompts.pacing import run_paced
 from chat_memory.prompts.sentences import Line, parse_lines, split_sentences, write_lines
@@ -52,4 +53,4 @@ def _summarize(request: FoldRequest, lines: Iterable[Line]) -> str | None:
 def _new_lines(turns: Iterable[Turn]) -> Iterator[Line]:
     for turn in turns:
         for sentence in split_sentences(turn.content):
-            yield Line(turn.seq, turn.role, fit_words(sentence, LINE_TOKENS))
+            yield Line(turn.seq, turn.role, fit_words(compress(sentence), LINE_TOKENS))
