@@ -10,7 +10,7 @@ def draw(results: Path, folder: Path) -> None:
     """Draw results into a folder and name what was written.
 
     Raises:
-        BenchError: there is nothing to draw from, with, or into.
+        LabError: there is nothing to draw from, with, or into.
     """
     for file in plot(results, folder):
         open_console().print(str(file), soft_wrap=True, markup=False, highlight=False)
