@@ -44,6 +44,20 @@ class TurnReply(Frozen):
     cut_from: int | None = None
 
 
+class Recalled(Frozen):
+    """A turn that answers a query: its sentences without fillers and code.
+
+    `cut_from` is its full length in characters where more than fillers is left out; `attested` is false where a `user`
+    turn is not.
+    """
+
+    seq: int
+    role: Role
+    text: str
+    attested: bool | None = None
+    cut_from: int | None = None
+
+
 class Omitted(Frozen):
     """Pending turns a reply had no room for: seqs, first to last, and how many."""
 
@@ -56,7 +70,7 @@ class MemoryReply(Frozen):
     """A chat's memory and pending turns at one moment; empty at version 0 for a chat nobody wrote to.
 
     `lag_ms` is the age of the oldest pending turn. `left_out` names the fields, and how many facts or lines of them,
-    that `max_tokens` had no room for. `folded` counts the turns a summarize call waited for.
+    that `max_tokens` had no room for. `recall` holds what of the chat answers the query. `folded` counts the turns a summarize call waited for.
     """
 
     chat_id: str
@@ -72,6 +86,7 @@ class MemoryReply(Frozen):
     pending_turns: tuple[TurnReply, ...] = ()
     pending_omitted: Omitted | None = None
     left_out: dict[str, int] | None = None
+    recall: tuple[Recalled, ...] | None = None
     folded: int | None = None
 
 

@@ -31,8 +31,8 @@ SHORT_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class PendingTurn:
-    """A turn not folded yet, cut to what a reply can hold; `characters` is its full length."""
+class CutTurn:
+    """A turn, cut to what a reply can hold or recall reads; `characters` is its full length."""
 
     seq: int
     role: Role
@@ -53,10 +53,10 @@ class Snapshot:
     lag_ms: int
     stored: StoredMemory
     token_count: int
-    pending: list[PendingTurn]
+    pending: list[CutTurn]
 
 
-PENDING = TypeAdapter(list[PendingTurn])
+PENDING = TypeAdapter(list[CutTurn])
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from chat_memory.models import Fact
 from chat_memory.prompts.tokens import count_tokens
 from chat_memory.replies import Evidence, MemoryReply, Omitted, TurnReply
-from chat_memory.storage.snapshots import PendingTurn, Snapshot
+from chat_memory.storage.snapshots import CutTurn, Snapshot
 
 SHORTENED_CHARACTERS = 160
 """What an older pending turn is cut to when it does not fit whole: about one sentence."""
@@ -120,7 +120,7 @@ class _Filling:
                 shown[key] = (place, proof if evidence else fact.value)
         return {key: value for key, (_, value) in sorted(shown.items(), key=lambda item: item[1][0])}
 
-    def take_turns(self, pending: Sequence[PendingTurn]) -> tuple[TurnReply, ...]:
+    def take_turns(self, pending: Sequence[CutTurn]) -> tuple[TurnReply, ...]:
         """Take pending turns from the newest: whole while they fit, then shortened, never with a hole between."""
         shown: list[TurnReply] = []
         limits = [None, SHORTENED_CHARACTERS, LEAST_CUT_CHARACTERS]
@@ -142,7 +142,7 @@ class _Filling:
         return "\n".join(reversed(shown))
 
 
-def cut(turn: PendingTurn, characters: int | None) -> TurnReply:
+def cut(turn: CutTurn, characters: int | None) -> TurnReply:
     """Show a turn whole, or its first `characters` with its full length beside them."""
     content = turn.content if characters is None else turn.content[:characters]
     whole = len(content) == turn.characters
