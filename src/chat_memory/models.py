@@ -116,10 +116,18 @@ Basis = Literal["user_stated", "user_affirmed", "assistant_said", "inferred", "o
 """How a fact is known. Only `user_stated` (and `operator`, a person's verdict) may be confirmed."""
 
 
+class Origin(Frozen):
+    """Where a carried fact was said: turn `seq` of another chat of the same owner."""
+
+    chat_id: str
+    seq: int
+
+
 class Fact(Frozen):
     """One admitted statement, with the words that prove it.
 
-    `quote` is copied from turn `source_seq`, so it survives retention; versions count from 1.
+    `quote` is copied from turn `source_seq`, so it survives retention; versions count from 1. A fact that was carried
+    over from another chat names its turn there as `origin`; its `source_seq` is 0, before every turn of this chat.
     """
 
     id: str
@@ -130,6 +138,7 @@ class Fact(Frozen):
     quote: str
     first_version: int
     last_version: int
+    origin: Origin | None = None
 
 
 class Memory(Frozen):
