@@ -8,7 +8,7 @@ from chat_memory.prompts.revision import NO_ROOM
 from chat_memory.prompts.summaries import append_lines
 from chat_memory.prompts.tokens import CAP_SHARE, count_facts, count_memory, count_tokens, facts_room
 from chat_memory.prompts.words import words
-from tests.prompts.said import dice, fold, known, propose, turn, values
+from tests.prompts.said import Said, dice, fold, known, propose, turn, values
 
 CAP = 256
 BUDGET = turn(9, "My budget is 500.")
@@ -41,7 +41,7 @@ def test_a_sentence_the_summary_holds_already_is_not_told_twice() -> None:
 
 
 def test_a_full_memory_still_takes_the_new_value_of_a_fact() -> None:
-    """Removing self.limit in Revision._make_room makes this fail: the old value would stand though the user changed it."""
+    """Removing self.limit in Revision._make_room makes this fail: the old value would stand."""
     asked = propose("key1", "five short words here now", "key1 is five short words here now.", 9)
     said = [turn(9, "key1 is five short words here now.")]
     admitted = fold([asked], said, memory=Memory(user_confirmed=FULL), memory_tokens=CAP)
@@ -60,7 +60,7 @@ def test_an_old_value_goes_though_the_new_one_has_no_room() -> None:
 
 
 def test_a_carried_fact_gives_way_to_one_of_this_chat_and_is_named() -> None:
-    """Removing choose_leaving in Revision._make_room makes this fail: the chat that continues a full one would be full."""
+    """Removing choose_leaving in Revision._make_room makes this fail."""
     carried = stated(len(FULL), origin=Origin(chat_id="before", seq=3))
     admitted = fold([ASKED], [BUDGET], memory=Memory(user_confirmed=carried), memory_tokens=CAP)
     assert values(admitted.memory.user_confirmed)["budget"] == "500"
@@ -105,16 +105,16 @@ def random_fold(seed: int) -> tuple[Admitted, list[ProposedFact], int]:
     chance = dice(seed)
     cap = chance.choice((256, 300, 500))
     said_words = ["red", "9,500", "Köln", "東京", "🧠", "o'clock", "A-7", "blue", "often", "Rome"]
-    memory, admitted, proposals = Memory(), Admitted(Memory(), fold().change), list[ProposedFact]()
+    bases: tuple[Said, ...] = ("user_stated", "user_stated", "inferred")
+    memory, admitted, proposals = Memory(), fold(), list[ProposedFact]()
     for version in range(1, 41):
         said: list[Turn] = []
-        proposals = []
+        proposals = list[ProposedFact]()
         for place in range(chance.randrange(5)):
             seq = version * 10 + place
             key, value = f"key {chance.randrange(60)}", " ".join(chance.choices(said_words, k=chance.randrange(1, 40)))
             said.append(turn(seq, f"My {key} is {value}."))
-            basis = chance.choice(("user_stated", "user_stated", "inferred"))
-            proposals.append(propose(key, value, f"My {key} is {value}.", seq, basis=basis))
+            proposals.append(propose(key, value, f"My {key} is {value}.", seq, basis=chance.choice(bases)))
         lines = [
             f"[{version}] user: {' '.join(chance.choices(said_words, k=8))}" for _ in range(chance.randrange(1, 12))
         ]

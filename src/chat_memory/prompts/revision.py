@@ -56,7 +56,7 @@ class Revision:
 
     @classmethod
     def of(cls, memory: Memory, version: int, limit: int, facts_limit: int) -> Self:
-        """Start from a memory; `limit` is what all of the next one may cost, `facts_limit` its confirmed facts, tokens."""
+        """Start from a memory; `limit` is what the next one may cost, `facts_limit` its confirmed facts, tokens."""
         return cls(version, limit, facts_limit, _by_id(memory.user_confirmed), _by_id(memory.llm_inferred))
 
     def settle(self, proposal: ProposedFact, evidence: Evidence) -> None:

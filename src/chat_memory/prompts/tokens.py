@@ -27,7 +27,7 @@ SHORT_CHARACTERS = 16_384
 CAP_SHARE = 0.9
 """Share of a token cap that is used, because counts are estimates (shared notes, anthropic-sdk.md)."""
 FACTS_SHARE = 0.5
-"""Share of the used cap that confirmed facts may fill: the other half is the summary's, so that both always have room."""
+"""Share of the used cap that confirmed facts may fill: the other half is the summary's, so both always have room."""
 FACT_TOKENS = 4
 """What a fact costs beyond its key and value: quotes, colon and comma of its line."""
 
