@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Role = Literal["user", "assistant", "tool", "system", "note"]
 ROLES: tuple[Role, ...] = ("user", "assistant", "tool", "system", "note")
@@ -141,12 +141,23 @@ class Fact(Frozen):
     origin: Origin | None = None
 
 
+class Rejected(Frozen):
+    """A fact a person took out: nothing said up to turn `upto_seq`, the last one then, brings it back."""
+
+    fact: Fact
+    upto_seq: int
+
+
 class Memory(Frozen):
-    """The three fields at a version; empty at version 0."""
+    """The three fields at a version, empty at version 0, and what was rejected, which folds know and readers never see.
+
+    The rejected facts are stored beside the memory, not with its versions: no past version knows better.
+    """
 
     user_confirmed: tuple[Fact, ...] = ()
     llm_inferred: tuple[Fact, ...] = ()
     general_summary: str = ""
+    rejected: tuple[Rejected, ...] = Field(default=(), exclude=True)
 
 
 class ProposedFact(Frozen):
