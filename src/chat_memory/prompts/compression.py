@@ -1,4 +1,4 @@
-"""Sentences in fewer tokens: articles, fillers and asks for help go; negations, numbers, hedges and corrections stay."""
+"""Sentences in fewer tokens: articles, fillers and asks for help go; numbers and negations stay."""
 
 import re
 
@@ -15,7 +15,8 @@ _ARTICLE = re.compile(
 """Before a small letter: `The Hague` and `the MVP` are names; `a few` is not `few`, and a letter alone is a label."""
 _FILLER = re.compile(
     r"(?<!\bnot )(?<!n['’]t )(?<!\bno )(?<!\bnever )(?<!\bas )(?<!\bhow )(?<!\bso )(?<!\bthan )"  # noqa: RUF001
-    r"\b(?:really|very|just|basically|simply|quite(?! an?\b)|literally|honestly|totally|of course|please|u[hm]+|hmm+)\b,? ",
+    r"\b(?:really|very|just|basically|simply|quite(?! an?\b)|literally|honestly|totally|of course|please"
+    r"|u[hm]+|hmm+)\b,? ",
     re.IGNORECASE,
 )
 """`not really` and `not just` say something else than `not`."""

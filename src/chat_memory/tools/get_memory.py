@@ -1,15 +1,19 @@
 """Read a chat's memory."""
 
+from functools import partial
+
 from chat_memory.errors import OwnerMismatchError
 from chat_memory.models import Caller, chat_key
+from chat_memory.prompts.pacing import run_paced
 from chat_memory.replies import ChatLine, ChatListReply, MemoryReply
 from chat_memory.storage import conversations
 from chat_memory.storage.conversations import LatestChat
 from chat_memory.storage.snapshots import Look
 from chat_memory.tools.fence import count_reply
 from chat_memory.tools.filling import fill_reply, shorten_id
-from chat_memory.tools.intake import check_chat_id
-from chat_memory.tools.parameters import Detail, ListedChatId, MaxTokens
+from chat_memory.tools.intake import check_chat_id, check_query
+from chat_memory.tools.parameters import Detail, ListedChatId, MaxTokens, Query
+from chat_memory.tools.recall import Recollection
 from chat_memory.tools.toolbox import Toolbox
 
 DEFAULT_TOKENS = 3000
@@ -25,6 +29,7 @@ async def get_memory(
     box: Toolbox,
     caller: Caller,
     chat_id: ListedChatId = "",
+    query: Query = "",
     max_tokens: MaxTokens = DEFAULT_TOKENS,
     detail: Detail = "plain",
 ) -> MemoryReply | ChatListReply:
@@ -35,20 +40,31 @@ async def get_memory(
     """
     if not chat_id:
         return await list_chats(box, caller, max_tokens)
-    return await read_memory(box, caller, chat_id, max_tokens, detail)
+    return await read_memory(box, caller, chat_id, max_tokens, detail, query)
 
 
 async def read_memory(
-    box: Toolbox, caller: Caller, chat_id: str, max_tokens: int = DEFAULT_TOKENS, detail: Detail = "plain"
+    box: Toolbox,
+    caller: Caller,
+    chat_id: str,
+    max_tokens: int = DEFAULT_TOKENS,
+    detail: Detail = "plain",
+    query: str = "",
 ) -> MemoryReply:
-    """Read one chat: everything acknowledged before this call, in one snapshot."""
+    """Read one chat: everything acknowledged before this call, in one snapshot, and what of it answers a query."""
     key = chat_key(caller.owner, check_chat_id(chat_id))
     characters = max_tokens * CHARACTERS_PER_TOKEN
-    snapshot = await box.snapshots.read(Look(key, characters))
+    query = check_query(query)
+    snapshot = await box.snapshots.read(Look(key, characters, recalls=bool(query)))
     if snapshot is None:
         return MemoryReply(chat_id=shorten_id(chat_id, max_tokens // 4))
     refuse_other_owner(caller, snapshot.owner)
-    return fill_reply(chat_id, snapshot, max_tokens, box.settings.memory_tokens, evidence=detail == "evidence")
+    fill = partial(fill_reply, chat_id, snapshot, max_tokens, box.settings.memory_tokens, evidence=detail == "evidence")
+    if not query:
+        return fill()
+    return await run_paced(
+        lambda: fill(recollection=Recollection.of(query, snapshot.read_ledger())), len(snapshot.ledger)
+    )
 
 
 async def list_chats(box: Toolbox, caller: Caller, max_tokens: int = DEFAULT_TOKENS) -> ChatListReply:

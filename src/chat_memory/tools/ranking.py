@@ -1,7 +1,7 @@
 """Which turns of a chat hold the words of a query: BM25, and a share for the turns beside them.
 
-Pure, and fast because only the query's words are looked for: half a megabyte takes a few hundredths of a second. English
-words are bent a little; scripts that put no spaces between words are read as pairs of signs.
+Pure, and fast because only the query's words are looked for. English words are bent a little; scripts that put no
+spaces between words are read as pairs of signs.
 """
 
 import math
@@ -35,8 +35,9 @@ _ENDINGS = ("ings", "ing", "ies", "ied", "ed", "es", "s", "e", "y")
 _SHORTEST_STEM = 3
 _ASKING = lexicon(
     "list order aspects throughout across conversations conversation mention items item brought bring comprehensive"
-    " summary summarize clear overview walk tell told said say mentioned discussed covered talked asked ask remind recall"
-    " remember know everything anything give show explain describe suggest recommend question answer different various"
+    " summary summarize clear overview walk tell told said say mentioned discussed covered talked asked ask remind"
+    " recall remember know everything anything give show explain describe suggest recommend question answer different"
+    " various"
 )
 """Words that say that something is asked for, not what."""
 
@@ -89,9 +90,7 @@ def score_turns(turns: Sequence[CutTurn], counts: Sequence[Counter[str]], weight
 
 def _score(found: Mapping[str, int], weights: Mapping[str, float], length: float) -> float:
     dampened = _SATURATION * (1 - _LENGTH + _LENGTH * length)
-    return sum(
-        weights[term] * count * (_SATURATION + 1) / (count + dampened) for term, count in sorted(found.items())
-    )
+    return sum(weights[term] * count * (_SATURATION + 1) / (count + dampened) for term, count in sorted(found.items()))
 
 
 def _fold(text: str) -> str:

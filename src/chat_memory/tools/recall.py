@@ -1,11 +1,11 @@
-"""Recall: of the turns that answer a query, as much as there is room for, in few words and in the order they were said."""
+"""Recall: of the turns that answer a query, as much as there is room for, in few words and in their order."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from chat_memory.prompts.compression import compress
-from chat_memory.prompts.sentences import split_sentences, strip_code
+from chat_memory.prompts.sentences import parse_lines, split_sentences, strip_code
 from chat_memory.prompts.tokens import count_tokens, fit_words
 from chat_memory.replies import Recalled
 from chat_memory.storage.snapshots import CutTurn
@@ -78,7 +78,9 @@ class Recollection:
             return [sentence for sentence in sentences if sentence]
         costs = [count_tokens(f" {sentence}") for sentence in sentences]
         chosen: set[int] = set()
-        for place in sorted(range(len(sentences)), key=lambda place: (-self._weigh(sentences[place], costs[place]), place)):
+        for place in sorted(
+            range(len(sentences)), key=lambda place: (-self._weigh(sentences[place], costs[place]), place)
+        ):
             if costs[place] <= room:
                 chosen.add(place)
                 room -= costs[place]
@@ -88,6 +90,12 @@ class Recollection:
 
     def _weigh(self, sentence: str, cost: int) -> float:
         return sum(self.weights[term] for term in sorted(self.query.count(sentence))) / (cost + 4)
+
+
+def drop_repeated(summary: str, recalled: Iterable[Recalled]) -> str:
+    """Leave out the lines of a summary that recall shows already, with their turn."""
+    told = {turn.seq: turn.text for turn in recalled}
+    return "\n".join(str(line) for line in parse_lines(summary) if line.text not in told.get(line.seq, ""))
 
 
 def count_recalled(recalled: Recalled) -> int:
