@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import BaseModel
 
 from chat_memory.models import Fact, Memory
+from chat_memory.prompts.coverage import choose_lines
+from chat_memory.prompts.sentences import parse_lines
 from chat_memory.prompts.tokens import count_facts, count_tokens, facts_room
 from chat_memory.replies import Evidence, MemoryReply, Omitted, Recalled, TurnReply
 from chat_memory.storage.snapshots import CutTurn, Snapshot
@@ -187,13 +189,11 @@ class _Filling:
         return tuple(reversed(shown))
 
     def take_lines(self, text: str) -> str:
-        """Take the newest lines of a text that fit."""
-        shown: list[str] = []
-        for line in reversed(text.splitlines()):
-            if not self._take(line):
-                break
-            shown.append(line)
-        return "\n".join(reversed(shown))
+        """Take the lines of a text that fit, or those that cover most of it."""
+        if self._take(text):
+            return text
+        shown = [line for line in map(str, choose_lines(parse_lines(text), self.room)) if self._take(line)]
+        return "\n".join(shown)
 
 
 def prove(fact: Fact) -> Evidence:
