@@ -42,6 +42,6 @@ def test_chats_are_read_in_the_order_of_their_numbers(tmp_path: Path) -> None:
 
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
-    write_chat(tmp_path, "1", {"listed": [{"source_chat_ids": []}]})
+    write_chat(tmp_path, "1", {"listed": [{"difficulty": "easy"}]})
     with pytest.raises(BrokenSetError, match=r"probing_questions.json.gz .*listed.0.question"):
         beam.read(tmp_path)
