@@ -1,4 +1,4 @@
-"""Calibration: what a model says its answers cost teaches how it counts, within bounds, and stands with each version."""
+"""Calibration: what a model says its answers cost teaches how it counts, within bounds, and each version says how."""
 
 import pytest
 

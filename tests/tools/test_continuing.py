@@ -199,10 +199,10 @@ async def test_a_row_of_another_owner_is_never_carried_over_or_continued(box: To
     """Without check_owner in read_ground, or the owner in read_beginning, the key alone would be trusted."""
     await fill(box, alice, "old")
     await say(box, alice, "new", "Hello.", after="old")
-    async with box.db.session() as session:
-        await session.connection.execute("update chat_memory.conversations set owner = 'mallory' where chat_id = 'new'")
-        await session.connection.execute("update chat_memory.chat_work set owner_hash = 'mallory'")
-    for chat_id in ("new", "another"):
+    spoil = ("conversations set owner = 'mallory' where chat_id = 'new'", "chat_work set owner_hash = 'mallory'")
+    for change, chat_id in zip(spoil, ("new", "another"), strict=True):
+        async with box.db.session() as session:
+            await session.connection.execute(f"update chat_memory.{change}")
         with pytest.raises(OwnerMismatchError):
             await say(box, alice, chat_id, "More.", after="old")
 
