@@ -13,6 +13,10 @@ ChatMemoryError
 │   └── TooManyWatchesError
 ├── IdempotencyConflictError         one key, two different bodies
 ├── UnknownChatError
+├── ContinueError                    a chat cannot begin with what another holds
+│   ├── BegunOtherwiseError
+│   ├── UnfoldedChatError
+│   └── NothingToCarryError
 ├── OwnerMismatchError               a row that is not the caller's: never shown
 ├── SettingsError                    the process was configured wrongly
 │   ├── UnknownSettingError
@@ -131,6 +135,22 @@ class IdempotencyConflictError(ChatMemoryError):
 
 class UnknownChatError(ChatMemoryError):
     """Chat {chat_id!r} does not exist: write to it with update_memory first, or call get_memory without chat_id to list chats."""
+
+
+class ContinueError(ChatMemoryError):
+    """Chat {chat_id!r} cannot be continued."""
+
+
+class BegunOtherwiseError(ContinueError):
+    """Chat {chat_id!r} began {how}: only the first update_memory of a chat may name continue_from. Nothing was written: send this again without it, or with a new chat_id."""
+
+
+class UnfoldedChatError(ContinueError):
+    """{pending} turns of chat {chat_id!r} are not in its memory yet. Nothing was written: call summarize on it, then send this again."""
+
+
+class NothingToCarryError(ContinueError):
+    """Chat {chat_id!r} has no memory to carry over. Nothing was written: send this again without continue_from."""
 
 
 class OwnerMismatchError(ChatMemoryError):
