@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_a_fact_said_again_is_no_difference() -> None:
 
 
 def test_a_value_that_changed_several_times_is_one_change() -> None:
-    """Without the loop of _Way.follow the old value would be removed and the new one added, as if they were two facts."""
+    """Without the loop of _Way.follow the old value would be removed and the new one added, as if they were two."""
     first, second, third = fact("budget", "1"), fact("budget", "2", 2), fact("budget", "3", 3)
     steps = [replacing(2, first, second), replacing(3, second, third)]
     assert told(compare(confirming(first), confirming(third), steps)) == [
@@ -198,7 +199,9 @@ def live(seed: int, versions: int = 7) -> tuple[list[Memory], list[Change]]:
     return [*memories, admitted.memory], [*changes, admitted.change]
 
 
-LIVES = range(200)
+LIVES = range(120)
+Pair: TypeAlias = tuple[str | None, str | None]
+"""The key and value of a fact."""
 
 
 def test_the_lives_told_below_hold_every_kind_of_change() -> None:
@@ -228,7 +231,7 @@ def test_nothing_that_differs_goes_untold(seed: int) -> None:
 
 def check_told(before: Memory, after: Memory, lines: Sequence[ChangeLine]) -> None:
     """What stood, less what the lines call gone, with what they call new, is what stands."""
-    kept = Counter((fact.key, fact.value) for fact in facts_of(before).values())
+    kept = Counter[Pair]((fact.key, fact.value) for fact in facts_of(before).values())
     told_facts = [line for line in lines if line.key is not None]
     kept.subtract((line.key, line.value) for line in told_facts if line.what == "removed")
     kept.subtract(old_of(line) for line in told_facts if line.was is not None)
@@ -244,7 +247,7 @@ def check_told(before: Memory, after: Memory, lines: Sequence[ChangeLine]) -> No
     )
 
 
-def old_of(line: ChangeLine) -> tuple[str | None, str | None]:
+def old_of(line: ChangeLine) -> Pair:
     """The key and value of what stood before a line's fact."""
     key, colon, value = str(line.was).partition(": ")
     return (key, value) if colon else (line.key, line.was)

@@ -18,7 +18,7 @@ PAGE_VERSIONS = 200
 PAGE_BYTES = 1024 * 1024
 """A page ends here, after at least one version: what one fold changes is a few kilobytes."""
 WAY_VERSIONS = 1_000
-"""Most versions whose changes explain a difference, the newest; what others did, the memories at both ends still tell."""
+"""Most versions whose changes explain a difference, the newest; the memories at both ends tell what others did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,8 @@ async def list_versions(
     """
     key = chat_key(caller.owner, check_chat_id(chat_id))
     refuse_backward(since, version)
-    upto = min(version or LATEST, LATEST)
-    page = await box.db.run(lambda session: memory_versions.list_versions(session, key, min(since, LATEST), upto))
+    after, upto = clamp(since), clamp(version or LATEST)
+    page = await box.db.run(lambda session: memory_versions.list_versions(session, key, after, upto))
     known = _check(caller, page)
     for asked in (since, version):
         _require(chat_id, known, asked)
@@ -54,7 +54,7 @@ async def read_past(
         UnknownVersionError: the chat has no such version.
     """
     key = chat_key(caller.owner, check_chat_id(chat_id))
-    past = await box.db.run(lambda session: memory_versions.read_past(session, key, min(version, LATEST)))
+    past = await box.db.run(lambda session: memory_versions.read_past(session, key, clamp(version)))
     known = _check(caller, past)
     _require(chat_id, known, version)
     if past is None or past.memory is None:
@@ -74,7 +74,7 @@ async def read_difference(
     """
     key = chat_key(caller.owner, check_chat_id(chat_id))
     refuse_backward(since, version)
-    ends = min(since, LATEST), min(version, LATEST)
+    ends = clamp(since), clamp(version)
     between = await box.db.run(lambda session: memory_versions.read_between(session, key, *ends))
     known = _check(caller, between)
     for asked in (since, version):
@@ -88,9 +88,14 @@ async def read_difference(
     return await run_paced(lambda: _fill_difference(envelope, tell(), max_tokens), max_tokens * TOKEN_CHARACTERS)
 
 
+def clamp(version: int) -> int:
+    """Bring a number nobody checked into PostgreSQL's range; beyond it there is no version."""
+    return max(-1, min(version, LATEST))
+
+
 def refuse_backward(since: int, version: int) -> None:
     """Refuse a way from a newer version to an older one."""
-    if version and since > version:
+    if since > version > 0:
         raise BackwardRangeError(since=since, version=version)
 
 
