@@ -81,8 +81,8 @@ class ChangeLine(Frozen):
     """One thing that happened to a fact or a line of the summary; `was` is what stood before.
 
     `what` a version did: added, repeated (said again), confirmed (a guess the user has since stated), superseded,
-    retracted, evicted, demoted, dropped, quarantined, left_summary. Between two versions: added, removed, changed,
-    confirmed, demoted, left_summary, joined_summary; `version` is the one that did it.
+    retracted, undone (by the model's second look), evicted, demoted, dropped, quarantined, left_summary. Between two
+    versions: added, removed, changed, confirmed, demoted, left_summary, joined_summary; `version` names whose doing.
     """
 
     what: str

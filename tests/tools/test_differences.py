@@ -119,8 +119,17 @@ def test_what_left_says_how_and_when() -> None:
     assert [(line.what, line.key, line.reason, line.version) for line in lines] == [
         ("removed", "city", "retracted", 3),
         ("removed", "budget", "retracted", 2),
-        ("removed", "name", "evicted: the memory was full", 4),
+        ("removed", "name", "evicted", 4),
     ]
+
+
+def test_what_the_models_second_look_took_away_was_not_retracted_by_the_user() -> None:
+    """Without _ending a fact extraction had misread would look as if the user had taken it back."""
+    misread, taken_back = fact("city", "Rome", 2), fact("name", "Ann")
+    change = Change(replaced=(Replaced(old=misread, new=None), Replaced(old=taken_back, new=None)))
+    assert [(line.what, line.key) for line in describe(change, 2)] == [("undone", "city"), ("retracted", "name")]
+    lines = compare(confirming(misread, taken_back), Memory(), [Step(4, change, replaces_version=2)])
+    assert [(line.key, line.reason) for line in lines] == [("city", "undone"), ("name", "retracted")]
 
 
 def test_a_fact_that_came_back_is_the_same_fact() -> None:

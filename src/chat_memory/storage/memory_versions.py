@@ -91,6 +91,7 @@ class Step:
 
     version: int
     change: Change
+    replaces_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

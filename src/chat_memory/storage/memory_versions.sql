@@ -87,11 +87,11 @@ cross join lateral (
     where memory_versions.bucket = $1 and memory_versions.chat = $2
 ) as known
 cross join lateral (
-    select json_agg(json_build_object('version', version, 'change', change) order by version) as steps
+    select json_agg(json_build_object('version', version, 'change', change, 'replaces_version', replaces_version) order by version) as steps
     from (
-        select version, change, sum(octet_length(change::text)) over (order by version desc) as bytes
+        select version, replaces_version, change, sum(octet_length(change::text)) over (order by version desc) as bytes
         from (
-            select version, delta - 'confirmed' - 'left_summary' as change
+            select version, replaces_version, delta - 'confirmed' - 'left_summary' as change
             from chat_memory.memory_versions
             where memory_versions.bucket = $1 and memory_versions.chat = $2 and version > $3 and version <= known.wanted
             order by version desc

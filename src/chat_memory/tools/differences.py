@@ -13,12 +13,12 @@ Told: TypeAlias = tuple[str, str, int]
 """A fact as a proposal names it: key, value, turn."""
 
 
-def describe(change: Change) -> list[ChangeLine]:
+def describe(change: Change, replaces_version: int | None = None) -> list[ChangeLine]:
     """Say what one version did: what left first, each with its reason, then what came, then what was only repeated."""
     demoted = {_told(each) for each in change.refused if each.outcome == "demoted"}
     guesses = {fact.id: fact for fact in change.promoted}
     return [
-        *(_replaced(each) for each in change.replaced),
+        *(_replaced(each, replaces_version) for each in change.replaced),
         *(_line("evicted", fact) for fact in change.evicted),
         *(_refused(each) for each in change.refused if each.outcome != "added"),
         *(_line("confirmed", fact, guesses[fact.id]) for fact in change.confirmed if fact.id in guesses),
@@ -62,7 +62,7 @@ class _Way:
     heirs: dict[str, Fact | None] = field(default_factory=dict[str, Fact | None])
     went: dict[str, int] = field(default_factory=dict[str, int])
     came: dict[str, int] = field(default_factory=dict[str, int])
-    evicted: set[str] = field(default_factory=set[str])
+    ends: dict[str, str] = field(default_factory=dict[str, str])
     reasons: dict[Told, str] = field(default_factory=dict[Told, str])
 
     @classmethod
@@ -70,20 +70,23 @@ class _Way:
         """Walk through the versions, oldest first."""
         way = cls()
         for step in steps:
-            way.take(step.version, step.change)
+            way.take(step)
         return way
 
-    def take(self, version: int, change: Change) -> None:
+    def take(self, step: Step) -> None:
         """Note what one version did."""
+        version, change = step.version, step.change
         self.reasons |= {_told(each): each.reason for each in change.refused if each.outcome == "demoted"}
         self.came |= {fact.id: version for fact in (*change.added, *change.promoted)}
         for each in change.replaced:
             self.heirs[each.old.id], self.went[each.old.id] = each.new, version
             if each.new is not None:
                 self.came[each.new.id] = version
+            else:
+                self.ends[each.old.id] = _ending(each.old, step.replaces_version)
         for fact in change.evicted:
             self.heirs[fact.id], self.went[fact.id] = None, version
-            self.evicted.add(fact.id)
+            self.ends[fact.id] = "evicted"
 
     def follow(self, id_: str, stands: dict[str, _Place]) -> str | None:
         """Find what a fact has become: itself, or what took its place in the end; None when nothing did."""
@@ -102,7 +105,7 @@ class _Way:
         while (heir := self.heirs.get(id_)) is not None and id_ not in seen:
             seen.add(id_)
             id_ = heir.id
-        return "evicted: the memory was full" if id_ in self.evicted else "retracted"
+        return self.ends.get(id_, "superseded")
 
 
 def _departed(old: _Place, new: _Place | None, way: _Way) -> Iterator[ChangeLine]:
@@ -130,10 +133,15 @@ def _lines(before: str, after: str) -> Iterator[ChangeLine]:
         yield from (ChangeLine(what=what, value=line) for line in lines if line.strip() and line not in others)
 
 
-def _replaced(each: Replaced) -> ChangeLine:
+def _replaced(each: Replaced, replaces_version: int | None) -> ChangeLine:
     if each.new is None:
-        return _line("retracted", each.old)
+        return _line(_ending(each.old, replaces_version), each.old)
     return _line("superseded", each.new, each.old)
+
+
+def _ending(old: Fact, replaces_version: int | None) -> str:
+    """Say how a fact went for which nothing came: a version in another's place undoes what that one had added."""
+    return "undone" if old.first_version == replaces_version else "retracted"
 
 
 def _refused(each: Refused) -> ChangeLine:

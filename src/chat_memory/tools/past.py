@@ -134,7 +134,7 @@ def _snapshot(past: Past, memory: Memory, version: int) -> Snapshot:
 
 def _fill_versions(chat_id: str, page: Page, max_tokens: int) -> VersionsReply:
     envelope = VersionsReply(chat_id=shorten_id(chat_id, max_tokens // 4), version=page.known.last_version)
-    told = [(version, describe(version.delta)) for version in page.versions]
+    told = [(version, describe(version.delta, version.replaces_version)) for version in page.versions]
 
     def build(room: int) -> VersionsReply:
         """Show the first `room` things: of each version a head, then its changes."""
