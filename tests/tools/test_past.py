@@ -60,15 +60,13 @@ async def ask(box: Toolbox, caller: Caller, asked: Asked) -> BaseModel:
 async def history(
     box: Toolbox, caller: Caller, max_tokens: int = 3000, *, version: int = 0, since: int = 0
 ) -> VersionsReply:
-    reply = await get_memory(box, caller, CHAT, max_tokens, detail="versions", version=version, since=since)
+    reply = await get_memory(box, caller, CHAT, max_tokens=max_tokens, detail="versions", version=version, since=since)
     assert isinstance(reply, VersionsReply)
     return reply
 
 
-async def difference(
-    box: Toolbox, caller: Caller, since: int, version: int = 0, max_tokens: int = 3000
-) -> list[ChangeLine]:
-    reply = await get_memory(box, caller, CHAT, max_tokens, version=version, since=since)
+async def difference(box: Toolbox, caller: Caller, since: int, version: int = 0) -> list[ChangeLine]:
+    reply = await get_memory(box, caller, CHAT, version=version, since=since)
     assert isinstance(reply, DifferenceReply)
     return list(reply.changes)
 
@@ -243,7 +241,7 @@ async def test_versions_are_listed_newest_first(box: Toolbox, alice: Caller) -> 
 async def test_what_is_told_of_the_past_fits_its_cap_and_names_the_rest(
     box: Toolbox, alice: Caller, max_tokens: int
 ) -> None:
-    """Without the search of filling.fit a list would be cut somewhere, or be larger than asked for."""
+    """Without the search of past.fit a list would be cut somewhere, or be larger than asked for."""
     box = replace(box, settings=Settings(memory_tokens=8_000))
     for number in range(6):
         facts = (
@@ -256,7 +254,7 @@ async def test_what_is_told_of_the_past_fits_its_cap_and_names_the_rest(
     assert [line.version for line in reply.versions] == list(range(6, 6 - len(reply.versions), -1))
     assert all(line.left_out is None for line in reply.versions[:-1]), "only the last is cut"
     assert reply.versions
-    told = await get_memory(box, alice, CHAT, max_tokens, since=1)
+    told = await get_memory(box, alice, CHAT, max_tokens=max_tokens, since=1)
     assert isinstance(told, DifferenceReply)
     assert count_tokens(render(told)) + LABEL_TOKENS <= max_tokens
     assert len(told.changes) + sum((told.left_out or {}).values()) == 25 + 2
@@ -267,9 +265,9 @@ async def test_a_long_chat_id_does_not_push_the_past_out(box: Toolbox, alice: Ca
         await say(box, alice, "My name is Ana.", chat_id=chat_id)
         await say(box, alice, "Our budget is 900 euros.", chat_id=chat_id)
         for reply in (
-            await get_memory(box, alice, chat_id, 256, detail="versions"),
-            await get_memory(box, alice, chat_id, 256, since=1),
-            await get_memory(box, alice, chat_id, 256, version=1),
+            await get_memory(box, alice, chat_id, max_tokens=256, detail="versions"),
+            await get_memory(box, alice, chat_id, max_tokens=256, since=1),
+            await get_memory(box, alice, chat_id, max_tokens=256, version=1),
         ):
             assert count_tokens(render(reply)) + LABEL_TOKENS <= 256
 

@@ -1,7 +1,7 @@
 """Filling a reply under its cap: what matters most first, and what had no room is named."""
 
-from collections.abc import Callable, Sequence
-from typing import Literal, TypeVar
+from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -9,8 +9,6 @@ from chat_memory.models import Fact
 from chat_memory.prompts.tokens import count_tokens
 from chat_memory.replies import Evidence, MemoryReply, Omitted, TurnReply
 from chat_memory.storage.snapshots import PendingTurn, Snapshot
-
-Reply = TypeVar("Reply", bound=BaseModel)
 
 SHORTENED_CHARACTERS = 160
 """What an older pending turn is cut to when it does not fit whole: about one sentence."""
@@ -40,21 +38,6 @@ def fill_reply(chat_id: str, snapshot: Snapshot, max_tokens: int, memory_tokens:
         if over <= 0 or room <= 0:
             return reply
         room -= over
-
-
-def fit(build: Callable[[int], Reply], things: int, max_tokens: int) -> Reply:
-    """Build the reply that shows as many of its things as fit `max_tokens`; it names what it leaves out."""
-    shown, beyond = 0, 1
-    while beyond <= things and _fits(build(beyond), max_tokens):  # never renders much more than what is shown
-        shown, beyond = beyond, min(2 * beyond, things) if beyond < things else things + 1
-    while beyond - shown > 1:
-        middle = (shown + beyond) // 2
-        shown, beyond = (middle, beyond) if _fits(build(middle), max_tokens) else (shown, middle)
-    return build(shown)
-
-
-def _fits(reply: BaseModel, max_tokens: int) -> bool:
-    return count_tokens(render(reply)) + LABEL_TOKENS <= max_tokens
 
 
 def shorten_id(chat_id: str, tokens: int) -> str:

@@ -1,22 +1,28 @@
 """Reading the past of a memory: what each version did, the memory as it was, and what lies between two versions."""
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
+
+from pydantic import BaseModel
 
 from chat_memory.errors import BackwardRangeError, UnknownVersionError
 from chat_memory.models import Caller, Memory, chat_key
 from chat_memory.prompts.pacing import run_paced
-from chat_memory.prompts.tokens import count_memory
+from chat_memory.prompts.tokens import count_memory, count_tokens
 from chat_memory.replies import ChangeLine, DifferenceReply, MemoryReply, VersionLine, VersionsReply
 from chat_memory.storage import memory_versions
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.memory_versions import Between, Known, Listed, Page, Past
 from chat_memory.storage.snapshots import Snapshot
 from chat_memory.tools.differences import compare, describe
-from chat_memory.tools.filling import fill_reply, fit, shorten_id
+from chat_memory.tools.filling import LABEL_TOKENS, fill_reply, render, shorten_id
 from chat_memory.tools.intake import check_chat_id
 from chat_memory.tools.ownership import refuse_other_owner
 from chat_memory.tools.toolbox import Toolbox
+
+Reply = TypeVar("Reply", bound=BaseModel)
 
 LATEST = 2**31 - 1
 """No memory has this version: the newest ones come before it."""
@@ -174,3 +180,18 @@ def _fill_difference(envelope: DifferenceReply, lines: list[ChangeLine], max_tok
 
 def _count(lines: list[ChangeLine]) -> dict[str, int] | None:
     return dict(Counter(line.what for line in lines)) or None
+
+
+def fit(build: Callable[[int], Reply], things: int, max_tokens: int) -> Reply:
+    """Build the reply that shows as many of its things as fit `max_tokens`; it names what it leaves out."""
+    shown, beyond = 0, 1
+    while beyond <= things and _fits(build(beyond), max_tokens):  # never renders much more than what is shown
+        shown, beyond = beyond, min(2 * beyond, things) if beyond < things else things + 1
+    while beyond - shown > 1:
+        middle = (shown + beyond) // 2
+        shown, beyond = (middle, beyond) if _fits(build(middle), max_tokens) else (shown, middle)
+    return build(shown)
+
+
+def _fits(reply: BaseModel, max_tokens: int) -> bool:
+    return count_tokens(render(reply)) + LABEL_TOKENS <= max_tokens
