@@ -10,9 +10,11 @@ ChatMemoryError
 │   ├── WrongArgumentError
 │   ├── AmbiguousTextError
 │   ├── UnnamedChatsError
+│   ├── BackwardRangeError
 │   └── TooManyWatchesError
 ├── IdempotencyConflictError         one key, two different bodies
 ├── UnknownChatError
+├── UnknownVersionError
 ├── OwnerMismatchError               a row that is not the caller's: never shown
 ├── SettingsError                    the process was configured wrongly
 │   ├── UnknownSettingError
@@ -121,6 +123,10 @@ class UnnamedChatsError(InvalidInputError):
     """{problem}: name chats as `chat-memory failed list` prints them, or queue_ids of receipts, or say --all. Nothing was changed."""
 
 
+class BackwardRangeError(InvalidInputError):
+    """since={since} comes after version={version}: changes are told from the older one to the newer. Swap the two numbers."""
+
+
 class TooManyWatchesError(InvalidInputError):
     """One subscriber watches at most {limit} chats: stop watching some of them first."""
 
@@ -131,6 +137,10 @@ class IdempotencyConflictError(ChatMemoryError):
 
 class UnknownChatError(ChatMemoryError):
     """Chat {chat_id!r} does not exist: write to it with update_memory first, or call get_memory without chat_id to list chats."""
+
+
+class UnknownVersionError(ChatMemoryError):
+    """Chat {chat_id!r} has no version {version}: it has {known}. Call get_memory with detail="versions" to see what each changed."""
 
 
 class OwnerMismatchError(ChatMemoryError):

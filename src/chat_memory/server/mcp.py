@@ -48,7 +48,7 @@ from chat_memory import __version__
 from chat_memory.errors import ChatMemoryError, TooManyWatchesError
 from chat_memory.models import Caller, ChatKey, chat_key
 from chat_memory.prompts.choice import describe_choice
-from chat_memory.replies import ChatListReply, HistoryReply, MemoryReply
+from chat_memory.replies import ChatListReply, DifferenceReply, HistoryReply, MemoryReply, VersionsReply
 from chat_memory.server.app import App, Opened
 from chat_memory.server.catalogue import CATALOGUE, Entry
 from chat_memory.server.questions import QuestionAsked, Questions
@@ -284,7 +284,7 @@ def label(reply: BaseModel) -> str:
     text = render(reply)
     return (
         f"{LABEL}\n<chat_memory>{text}</chat_memory>"
-        if isinstance(reply, MemoryReply | ChatListReply | HistoryReply)
+        if isinstance(reply, MemoryReply | VersionsReply | DifferenceReply | ChatListReply | HistoryReply)
         else text
     )
 

@@ -114,7 +114,7 @@ class _Filling:
         """Take the newest facts that fit, in their stored order."""
         shown: dict[str, tuple[int, str | Evidence]] = {}
         for place, fact in sorted(enumerate(facts), key=lambda item: -item[1].last_version):
-            proof = Evidence(value=fact.value, id=fact.id, basis=fact.basis, seq=fact.source_seq, quote=fact.quote)
+            proof = prove(fact)
             key = fact.key if fact.key not in shown else f"{fact.key} ({fact.id})"
             if self._take(key) and self._take(proof if evidence else fact.value):
                 shown[key] = (place, proof if evidence else fact.value)
@@ -140,6 +140,19 @@ class _Filling:
                 break
             shown.append(line)
         return "\n".join(reversed(shown))
+
+
+def prove(fact: Fact) -> Evidence:
+    """Show a fact with what proves it, and since when and until when it was said."""
+    return Evidence(
+        value=fact.value,
+        id=fact.id,
+        basis=fact.basis,
+        seq=fact.source_seq,
+        quote=fact.quote,
+        first_version=fact.first_version,
+        last_version=fact.last_version,
+    )
 
 
 def cut(turn: PendingTurn, characters: int | None) -> TurnReply:
