@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Role = Literal["user", "assistant", "tool", "system", "note"]
 ROLES: tuple[Role, ...] = ("user", "assistant", "tool", "system", "note")
@@ -116,10 +116,18 @@ Basis = Literal["user_stated", "user_affirmed", "assistant_said", "inferred", "o
 """How a fact is known. Only `user_stated` (and `operator`, a person's verdict) may be confirmed."""
 
 
+class Origin(Frozen):
+    """Where a carried fact was said: turn `seq` of another chat of the same owner."""
+
+    chat_id: str
+    seq: int
+
+
 class Fact(Frozen):
     """One admitted statement, with the words that prove it.
 
-    `quote` is copied from turn `source_seq`, so it survives retention; versions count from 1.
+    `quote` is copied from turn `source_seq`, so it survives retention; versions count from 1. A fact that was carried
+    over from another chat names its turn there as `origin`; its `source_seq` is 0, before every turn of this chat.
     """
 
     id: str
@@ -130,14 +138,26 @@ class Fact(Frozen):
     quote: str
     first_version: int
     last_version: int
+    origin: Origin | None = None
+
+
+class Rejected(Frozen):
+    """A fact a person took out: nothing said up to turn `upto_seq`, the last one then, brings it back."""
+
+    fact: Fact
+    upto_seq: int
 
 
 class Memory(Frozen):
-    """The three fields at a version; empty at version 0."""
+    """The three fields at a version, empty at version 0, and what was rejected, which folds know and readers never see.
+
+    The rejected facts are stored beside the memory, not with its versions: no past version knows better.
+    """
 
     user_confirmed: tuple[Fact, ...] = ()
     llm_inferred: tuple[Fact, ...] = ()
     general_summary: str = ""
+    rejected: tuple[Rejected, ...] = Field(default=(), exclude=True)
 
 
 class ProposedFact(Frozen):

@@ -368,14 +368,6 @@ def test_assumptions_go_first_and_oldest_first() -> None:
     assert count_memory(admitted.memory) <= 150 * CAP_SHARE
 
 
-def test_a_confirmed_fact_without_room_is_refused_and_none_evicted() -> None:
-    """Removing the check of the limit in _confirm makes this fail."""
-    memory = Memory(user_confirmed=(known("story", "many words " * 16),))
-    admitted = fold([propose("budget", "500", "My budget is 500.")], [BUDGET], memory=memory, memory_tokens=40)
-    assert admitted.memory.user_confirmed == memory.user_confirmed
-    assert reasons(admitted) == ["no room"]
-
-
 def test_a_long_summary_is_cut_at_a_line_and_what_is_cut_is_named() -> None:
     """Removing fit_lines makes this fail."""
     lines = [f"Line {place} has something to say." for place in range(40)]

@@ -8,12 +8,11 @@ from pydantic import BaseModel
 
 from chat_memory.errors import BackwardRangeError, OwnerMismatchError, UnknownVersionError
 from chat_memory.models import Caller, Delta, Message, ProposedFact
-from chat_memory.prompts.tokens import count_tokens
 from chat_memory.replies import ChangeLine, DifferenceReply, Evidence, MemoryReply, VersionsReply
 from chat_memory.settings import Settings
 from chat_memory.storage.database import Database
 from chat_memory.storage.memory_versions import read_versions
-from chat_memory.tools.filling import LABEL_TOKENS, render
+from chat_memory.tools.fence import count_reply
 from chat_memory.tools.forget import forget
 from chat_memory.tools.get_memory import get_memory
 from chat_memory.tools.summarize import summarize
@@ -249,14 +248,14 @@ async def test_what_is_told_of_the_past_fits_its_cap_and_names_the_rest(
         )
         await answer(box, alice, f"turn {number}", *facts, summary=f"Line {number}.")
     reply = await history(box, alice, max_tokens)
-    assert count_tokens(render(reply)) + LABEL_TOKENS <= max_tokens
+    assert count_reply(reply) <= max_tokens
     assert len(reply.versions) + (reply.left_out or {}).get("versions", 0) == 6
     assert [line.version for line in reply.versions] == list(range(6, 6 - len(reply.versions), -1))
     assert all(line.left_out is None for line in reply.versions[:-1]), "only the last is cut"
     assert reply.versions
     told = await get_memory(box, alice, CHAT, max_tokens=max_tokens, since=1)
     assert isinstance(told, DifferenceReply)
-    assert count_tokens(render(told)) + LABEL_TOKENS <= max_tokens
+    assert count_reply(told) <= max_tokens
     assert len(told.changes) + sum((told.left_out or {}).values()) == 25 + 2
 
 
@@ -269,7 +268,7 @@ async def test_a_long_chat_id_does_not_push_the_past_out(box: Toolbox, alice: Ca
             await get_memory(box, alice, chat_id, max_tokens=256, since=1),
             await get_memory(box, alice, chat_id, max_tokens=256, version=1),
         ):
-            assert count_tokens(render(reply)) + LABEL_TOKENS <= 256
+            assert count_reply(reply) <= 256
 
 
 # What there is not, and whose it is

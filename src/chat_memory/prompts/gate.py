@@ -12,7 +12,7 @@ from chat_memory.models import Delta, Memory, Turn
 from chat_memory.prompts.proof import Evidence
 from chat_memory.prompts.revision import Admitted, Revision
 from chat_memory.prompts.summaries import COMPACT_SHARE, check_echoes, check_summary
-from chat_memory.prompts.tokens import CAP_SHARE, count_facts
+from chat_memory.prompts.tokens import CAP_SHARE, count_facts, facts_room
 
 __all__ = ["MAX_PROPOSALS", "Admitted", "admit"]
 
@@ -41,7 +41,7 @@ def admit(
     """
     _check_characters(delta)
     limit = int(memory_tokens * CAP_SHARE)
-    revision = Revision.of(memory, version, limit)
+    revision = Revision.of(memory, version, limit, facts_room(memory_tokens))
     evidence = Evidence(turns)
     for proposal in delta.facts[:MAX_PROPOSALS]:
         revision.settle(proposal, evidence)

@@ -104,9 +104,8 @@ from moved;
 
 -- name: hold_leases
 -- The fence: the first statement of a write that looks before it writes. A chat whose token is not ours any more does
--- not come back, and nothing of it is written. Its memory's version tells whether the draft was checked against it.
-select given.chat, given.token,
-    (select version from chat_memory.chat_metadata where bucket = $1 and chat = given.chat) as version
+-- not come back, and nothing of it is written.
+select given.chat, given.token
 from unnest((select $2::bytea[]), (select $3::uuid[])) as given (chat, token)
 cross join lateral (
     select work.chat
@@ -114,6 +113,13 @@ cross join lateral (
     where work.bucket = $1 and work.chat = given.chat and work.lease_token = given.token
     for update
 ) as held;
+
+-- name: read_numbers
+-- Which version each memory has, asked once their chats are locked: a statement that waits for a lock sees what was there
+-- before it waited, and somebody's verdict would be written over.
+select chat, version
+from chat_memory.chat_metadata
+where bucket = $1 and chat = any($2::bytea[]);
 
 -- name: write_memories
 -- The next memories take the place of the last; only the holder of the chats' locks comes here.

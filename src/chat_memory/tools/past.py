@@ -10,14 +10,15 @@ from pydantic import BaseModel
 from chat_memory.errors import BackwardRangeError, UnknownVersionError
 from chat_memory.models import Caller, Memory, chat_key
 from chat_memory.prompts.pacing import run_paced
-from chat_memory.prompts.tokens import count_memory, count_tokens
+from chat_memory.prompts.tokens import count_memory
 from chat_memory.replies import ChangeLine, DifferenceReply, MemoryReply, VersionLine, VersionsReply
 from chat_memory.storage import memory_versions
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.memory_versions import Between, Known, Listed, Page, Past
 from chat_memory.storage.snapshots import Snapshot
 from chat_memory.tools.differences import compare, describe
-from chat_memory.tools.filling import LABEL_TOKENS, fill_reply, render, shorten_id
+from chat_memory.tools.fence import count_reply
+from chat_memory.tools.filling import fill_reply, shorten_id
 from chat_memory.tools.intake import check_chat_id
 from chat_memory.tools.ownership import refuse_other_owner
 from chat_memory.tools.toolbox import Toolbox
@@ -194,4 +195,4 @@ def fit(build: Callable[[int], Reply], things: int, max_tokens: int) -> Reply:
 
 
 def _fits(reply: BaseModel, max_tokens: int) -> bool:
-    return count_tokens(render(reply)) + LABEL_TOKENS <= max_tokens
+    return count_reply(reply) <= max_tokens
