@@ -20,6 +20,8 @@ CALL_MESSAGES = 200
 """Most messages in one call."""
 CHAT_ID_BYTES = 512
 """Longest chat id, bytes of UTF-8."""
+QUERY_BYTES = 4 * 1024
+"""Longest query, bytes of UTF-8: a question, not a document."""
 IDEMPOTENCY_KEY_BYTES = 512
 """Longest idempotency key, bytes of UTF-8."""
 

@@ -47,6 +47,20 @@ class TurnReply(Frozen):
     cut_from: int | None = None
 
 
+class Recalled(Frozen):
+    """A turn that answers a query: its sentences without fillers and code.
+
+    `cut_from` is its full length in characters where more than fillers is left out; `attested` is false where a `user`
+    turn is not.
+    """
+
+    seq: int
+    role: Role
+    text: str
+    attested: bool | None = None
+    cut_from: int | None = None
+
+
 class Omitted(Frozen):
     """Pending turns a reply had no room for: seqs, first to last, and how many."""
 
@@ -60,7 +74,8 @@ class MemoryReply(Frozen):
 
     `lag_ms` is the age of the oldest pending turn. `size` says how much room for new facts is left, `advice` what to do
     when there is little. `left_out` names the fields, and how many facts or lines of them,
-    that `max_tokens` had no room for. `folded` counts the turns a summarize call waited for.
+    that `max_tokens` had no room for. `recall` holds what of the chat answers the query; the summary's lines it repeats
+    are not shown twice. `folded` counts the turns a summarize call waited for.
     """
 
     chat_id: str
@@ -77,6 +92,7 @@ class MemoryReply(Frozen):
     pending_turns: tuple[TurnReply, ...] = ()
     pending_omitted: Omitted | None = None
     left_out: dict[str, int] | None = None
+    recall: tuple[Recalled, ...] | None = None
     folded: int | None = None
 
 

