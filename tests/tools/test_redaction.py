@@ -319,6 +319,7 @@ PERSONAL = [
     ("tel. 089/1234567", "tel. [PHONE]"),
     ("212-456-7890 (212) 456-7891", "[PHONE] [PHONE]"),
     ("2024 4111 1111 1111 1111", "2024 [CARD]"),
+    ("my card number is 0000000000018", "my card number is [CARD]"),
     ("GB82 WEST 1234 5698 7654 32 AND more", "[IBAN] AND more"),
     ("123-45-6789", "[SSN]"),
     ("social security number: 123456789", "social security number: [SSN]"),
@@ -335,7 +336,15 @@ NOT_PERSONAL = [
         "std::vector",
         "@ada",
     ),
-    *("4111 1111 1111 1112", "GB83 WEST 1234 5698 7654 32", "000-12-3456", "order 1234567890123", "call at 2024-05-06"),
+    *(
+        "4111 1111 1111 1112",
+        "GB83 WEST 1234 5698 7654 32",
+        "0000000000018",
+        "A4111111111111111",
+        "000-12-3456",
+        "order 1234567890123",
+        "call at 2024-05-06",
+    ),
     *("\\text{Area} = 15(15-8)(15-10)(15-12)", "Ada Lovelace, 12 St James's Square, London"),
 ]
 

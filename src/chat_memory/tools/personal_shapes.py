@@ -16,13 +16,13 @@ _EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@(?:[^\W_][\w-]{0,62}\.){1,8}[^
 _USER_OF = re.compile(r"://[^\s/@]*\Z")
 """Before an @ in a URL stands who logs in, and behind it a machine: no address of a person."""
 _CARD = re.compile(
-    r"(?=\d)(?<!\d)(?<!\d[.,])(?=(?P<card>\d{12,19}"
+    r"(?=\d)(?<!\w)(?<!\d[.,])(?=(?P<card>\d{12,19}"
     r"|\d{4}(?P<four>[ -])\d{4}(?P=four)\d{4}(?P=four)\d{1,7}"
     r"|\d{4}(?P<six>[ -])\d{6}(?P=six)\d{4,5})(?![\d.]?\d))"
 )
-_ISSUER = re.compile(r"4|5[0-8]|3[0-9]|6|2[2-7]|1800|2131|0604")
+_ISSUER = re.compile(r"4|5[0-8]|3[0-9]|6|2[2-7]|1800|2131")
 """How the numbers of cards begin: Visa, Mastercard, Maestro, Amex, Diners, JCB, Discover, UnionPay."""
-_CARD_CUE = re.compile(r"card|visa|amex|maestro", re.IGNORECASE)
+_CARD_CUE = re.compile(r"\b(?:card|visa|mastercard|amex|maestro)\b", re.IGNORECASE)
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}+")
 _IBAN_LENGTHS = {
     length: frozenset(countries.split())
@@ -131,7 +131,8 @@ def _digits(text: str) -> str:
 def _find_cards(text: str) -> Iterator[Stretch]:
     for match in _CARD.finditer(text):
         number = _digits(match["card"])
-        if len(number) in _CARD_DIGITS and _ISSUER.match(number) and passes_luhn(number):
+        known = _ISSUER.match(number) or _CARD_CUE.search(text, max(match.start() - _CUE_CHARACTERS, 0), match.start())
+        if known and len(number) in _CARD_DIGITS and passes_luhn(number):
             yield Stretch("card", *match.span("card"), number)
 
 
