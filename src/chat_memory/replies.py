@@ -12,7 +12,7 @@ class Receipt(Frozen):
     """What a writer gets: the turns are durable.
 
     `queue_id` names them; `estimated_completion` is when the memory should include them, None before this process has
-    seen a fold.
+    seen a fold. `redacted` counts by kind what gave way to placeholders, None when nothing did.
     """
 
     queue_id: str
@@ -21,6 +21,7 @@ class Receipt(Frozen):
     seq: int
     pending: int
     estimated_completion: datetime | None = None
+    redacted: dict[str, int] | None = None
 
 
 class Evidence(Frozen):
