@@ -1,6 +1,7 @@
 """Characters that show nothing: some can spell a text that only a model reads, some turn a text around."""
 
 import re
+from typing import cast
 
 _TAGS = "(?<!\U0001f3f4)(?<![\U000e0030-\U000e007a])[\U000e0000-\U000e007f]+"
 """Tags mirror ASCII, unseen; behind a black flag they name its country."""
@@ -19,6 +20,18 @@ def reveal(text: str) -> str:
     if text.isascii() and "\x7f" not in text:
         return text
     return _UNSEEN.sub(lambda found: "".join(map(_escape, found[0])), text)
+
+
+def reveal_data(data: object) -> object:
+    """Show in every text of some data what shows nothing; a chat id stays what it is, since it is called by."""
+    if isinstance(data, str):
+        return reveal(data)
+    if isinstance(data, list):
+        return [reveal_data(item) for item in cast("list[object]", data)]
+    if isinstance(data, dict):
+        items = cast("dict[str, object]", data).items()
+        return {reveal(key): value if key == "chat_id" else reveal_data(value) for key, value in items}
+    return data
 
 
 def _escape(sign: str) -> str:

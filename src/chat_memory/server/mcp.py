@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib.resources import files
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import anyio
 from mcp.server.caching import CacheHint
@@ -47,6 +47,7 @@ from pydantic import BaseModel
 from chat_memory import __version__
 from chat_memory.errors import ChatMemoryError, TooManyWatchesError
 from chat_memory.models import Caller, ChatKey, chat_key
+from chat_memory.prompts.concealment import reveal_data
 from chat_memory.prompts.choice import describe_choice
 from chat_memory.replies import ChatListReply, HistoryReply, MemoryReply
 from chat_memory.server.app import App, Opened
@@ -56,7 +57,7 @@ from chat_memory.server.resources import TEMPLATE, WATCHES, Deliver, Watchers, c
 from chat_memory.server.tasks import CreateTaskResult, Tasks, created, may_start, refuse_undeclared_watch
 from chat_memory.storage.tasks import Task
 from chat_memory.telemetry import Event, log
-from chat_memory.tools.filling import render
+from chat_memory.tools.filling import quote, render
 from chat_memory.tools.get_memory import list_chats, read_memory
 
 Context: TypeAlias = ServerRequestContext[Any, Any]
@@ -152,7 +153,9 @@ class MemoryServer:
         reply = await list_chats(opened.box, caller)
         return ListResourcesResult(
             resources=[
-                Resource(uri=uri_of(chat.chat_id), name=chat.chat_id, description=chat.first_line, mime_type=JSON)
+                Resource(
+                    uri=uri_of(chat.chat_id), name=chat.chat_id, description=quote(chat.first_line), mime_type=JSON
+                )
                 for chat in reply.chats
             ]
         )
@@ -275,7 +278,7 @@ def show(reply: BaseModel) -> CallToolResult:
     """Write a reply for the model, and as data for its program."""
     return CallToolResult(
         content=[TextContent(text=label(reply))],
-        structured_content=reply.model_dump(mode="json", exclude_none=True),
+        structured_content=cast("dict[str, Any]", reveal_data(reply.model_dump(mode="json", exclude_none=True))),
     )
 
 

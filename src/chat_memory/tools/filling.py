@@ -1,11 +1,13 @@
 """Filling a reply under its cap: what matters most first, and what had no room is named."""
 
+import json
 from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel
 
 from chat_memory.models import Fact
+from chat_memory.prompts.concealment import reveal
 from chat_memory.prompts.tokens import count_tokens
 from chat_memory.replies import Evidence, MemoryReply, Omitted, TurnReply
 from chat_memory.storage.snapshots import PendingTurn, Snapshot
@@ -23,9 +25,17 @@ LABEL_TOKENS = 40
 
 
 def render(reply: BaseModel) -> str:
-    """Write a reply as compact JSON that cannot leave its fence: `<` and `>` are escaped."""
-    text = reply.model_dump_json(exclude_none=True)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e")
+    """Write a reply as compact JSON that cannot leave its fence: `<`, `>` and what shows nothing are escaped."""
+    return _escape(reply.model_dump_json(exclude_none=True))
+
+
+def _escape(text: str) -> str:
+    return reveal(text).replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def quote(text: str) -> str:
+    """Write a chat's words as one JSON string that closes no fence, for where a reply has none of its own."""
+    return _escape(json.dumps(text, ensure_ascii=False))
 
 
 def fill_reply(chat_id: str, snapshot: Snapshot, max_tokens: int, memory_tokens: int, *, evidence: bool) -> MemoryReply:
