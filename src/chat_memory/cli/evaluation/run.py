@@ -92,9 +92,13 @@ class Teller:
     bars: dict[str, TaskID] = field(default_factory=dict[str, TaskID])
 
     def tell(self, name: str, words: str, done: int, total: int) -> None:
-        """Draw how far a suite is; without a terminal tell its end only."""
+        """Draw how far a suite is, and print what it has to say; without a terminal that and its end only."""
+        console = self.progress.console
+        if not total and words != "done":
+            console.print(f"{name}: {words}", soft_wrap=True, markup=False)
+            return
         if name not in self.bars:
             self.bars[name] = self.progress.add_task(name, total=None)
         self.progress.update(self.bars[name], description=f"{name}: {words}", completed=done, total=total, refresh=True)
-        if words == "done" and not self.progress.console.is_terminal:
-            self.progress.console.print(name, "done,", total, "cases")
+        if words == "done" and not console.is_terminal:
+            console.print(name, "done,", total, "cases")

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
-from chat_memory.lab.evaluation import dialogue_state, injection, long_chat, redaction
+from chat_memory.lab.evaluation import dialogue_state, injection, long_chat, model, redaction
 from chat_memory.lab.evaluation.finding import Finding
 from chat_memory.lab.evaluation.study import Study
 
@@ -14,4 +14,5 @@ SUITES: Mapping[str, Measure] = {
     "long_chat": long_chat.measure,
     "injection": injection.measure,
     "redaction": redaction.measure,
+    "model": model.measure,
 }
