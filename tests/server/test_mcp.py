@@ -136,7 +136,7 @@ async def test_a_chat_id_is_told_as_it_is(database_url: str) -> None:
         await call(server, "update_memory", chat_id=UNSEEN, snippet="Hello.")
         result = await call(server, "get_memory")
     for data in (result.structured_content, json.loads(text_of(result)[len(PREFIX) - 1 : -len("</chat_memory>")])):
-        assert cast("Any", data)["chats"][0]["chat_id"] == UNSEEN
+        assert data["chats"][0]["chat_id"] == UNSEEN
 
 
 async def test_a_resource_without_a_database_says_what_to_do() -> None:

@@ -47,8 +47,8 @@ from pydantic import BaseModel
 from chat_memory import __version__
 from chat_memory.errors import ChatMemoryError, TooManyWatchesError
 from chat_memory.models import Caller, ChatKey, chat_key
-from chat_memory.prompts.concealment import reveal_data
 from chat_memory.prompts.choice import describe_choice
+from chat_memory.prompts.concealment import reveal_data
 from chat_memory.replies import ChatListReply, HistoryReply, MemoryReply
 from chat_memory.server.app import App, Opened
 from chat_memory.server.catalogue import CATALOGUE, Entry
