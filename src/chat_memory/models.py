@@ -115,7 +115,10 @@ class Turn:
 
 
 Basis = Literal["user_stated", "user_affirmed", "assistant_said", "inferred", "operator"]
-"""How a fact is known. Only `user_stated` (and `operator`, a person's verdict) may be confirmed."""
+"""How a fact is known. Only `user_stated` and `operator`, a person's verdict, may be confirmed.
+
+So may `user_affirmed`, where CHAT_MEMORY_AFFIRMED_CONFIRMS is on.
+"""
 
 
 class Origin(Frozen):
@@ -217,12 +220,16 @@ class Replaced(Frozen):
     new: Fact | None
 
 
+Outcome = Literal["demoted", "dropped", "added", "quarantined"]
+"""What became of a proposal instead: an assumption, nothing, a new fact, or kept here and nowhere else."""
+
+
 class Refused(Frozen):
     """A proposal the gate did not admit as asked, with the reason, and where it went instead."""
 
     proposal: ProposedFact
     reason: str
-    outcome: Literal["demoted", "dropped", "added"]
+    outcome: Outcome
 
 
 class Change(Frozen):

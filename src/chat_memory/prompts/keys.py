@@ -50,6 +50,11 @@ _KIN = lexicon(
     " neighbor partner girlfriend boyfriend"
     " kid child children cousin uncle aunt grandmother grandfather manager roommate client"
 )
+_PERSONAL = lexicon(
+    "gender sex race ethnicity nationality religion faith sexuality orientation health illness disease diagnosis"
+    " disability pregnancy pregnant politics income salary weight marital age"
+)
+"""What a person is, and nobody may guess."""
 CORRECTIONS = lexicon(
     "actually change changed correct correction instead make mean meant moved no not now rather sorry updated"
     " update wrong"
@@ -70,6 +75,11 @@ def key_objection(key: str, value: str, spoken: Sequence[str], held: Sequence[st
         return f"the key claims what the quote lacks: {', '.join(smuggled) or key}"
     owner = _owner([*label, *words(value)], held)
     return f"the quote speaks of {owner}" if owner else ""
+
+
+def is_personal(key: str) -> bool:
+    """Tell whether a key is of what a person is: gender, health, faith and their like."""
+    return not _PERSONAL.isdisjoint(key_words(key))
 
 
 def speaks_of(key: str, spoken: Sequence[str]) -> bool:

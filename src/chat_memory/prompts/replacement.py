@@ -31,7 +31,7 @@ def undo(memory: Memory, version: int, provisional: Provisional, memory_tokens: 
     return Memory(user_confirmed=tuple(confirmed), llm_inferred=tuple(inferred), general_summary=summary)
 
 
-def admit_replacement(
+def admit_replacement(  # noqa: PLR0913 - what admit takes, and what it replaces
     memory: Memory,
     provisional: Provisional,
     delta: Delta,
@@ -41,6 +41,7 @@ def admit_replacement(
     version: int,
     memory_tokens: int,
     forbidden_echoes: Sequence[str] = (),
+    affirmed_confirms: bool = False,
 ) -> Admitted:
     """Apply what a delta proves to a memory without what the provisional version added, and name all that left.
 
@@ -55,7 +56,13 @@ def admit_replacement(
         base = base.model_copy(update={"general_summary": memory.general_summary})
         delta = delta.model_copy(update={"summary": None})
     admitted = admit(
-        base, delta, turns, version=version, memory_tokens=memory_tokens, forbidden_echoes=forbidden_echoes
+        base,
+        delta,
+        turns,
+        version=version,
+        memory_tokens=memory_tokens,
+        forbidden_echoes=forbidden_echoes,
+        affirmed_confirms=affirmed_confirms,
     )
     return Admitted(admitted.memory, _tell(memory, base, admitted))
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from chat_memory.models import Change, Fact, Memory, ProposedFact, Refused, Replaced
+from chat_memory.models import Change, Fact, Memory, Outcome, ProposedFact, Refused, Replaced
 from chat_memory.prompts.eviction import choose_leaving
 from chat_memory.prompts.keys import renames
 from chat_memory.prompts.proof import Evidence, Verdict
@@ -49,6 +49,7 @@ class Revision:
     refused: list[Refused] = field(default_factory=list[Refused])
     evicted: list[Fact] = field(default_factory=list[Fact])
     sentences: list[str] = field(default_factory=list[str])
+    withheld: list[str] = field(default_factory=list[str])
     labels: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     costs: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     numbered: int = 0
@@ -58,15 +59,16 @@ class Revision:
         """Start from a memory; `limit` is what the next one may cost, `facts_limit` its confirmed facts, tokens."""
         return cls(version, limit, facts_limit, _by_id(memory.user_confirmed), _by_id(memory.llm_inferred))
 
-    def settle(self, proposal: ProposedFact, evidence: Evidence) -> None:
+    def find_confirmed(self, key: str) -> Fact | None:
+        """Find the confirmed fact that has a key, as far as this version has come."""
+        return next((fact for fact in self.confirmed.values() if self._same_key(fact.key, key)), None)
+
+    def settle(self, proposal: ProposedFact, verdict: Verdict) -> None:
         """Give one proposal the place its evidence earns."""
-        if proposal.op == "retract":
-            self._retract(proposal, evidence)
-            return
-        known = next((fact for fact in self.confirmed.values() if self._same_key(fact.key, proposal.key)), None)
-        verdict = evidence.weigh(proposal, known)
         if verdict.field == "":
-            self._refuse(proposal, verdict.reason, dropped=True)
+            self._refuse(proposal, verdict.reason, "dropped")
+        elif verdict.field == "quarantine":
+            self._refuse(proposal, verdict.reason, "quarantined")
         elif verdict.field == "user_confirmed":
             self._confirm(proposal, verdict)
         else:
@@ -75,7 +77,12 @@ class Revision:
     def refuse_rest(self, rest: Sequence[ProposedFact], reason: str) -> None:
         """Name the first of the proposals nobody judges, and count them."""
         if rest:
-            self._refuse(rest[0], f"{reason}: {len(rest)} were not read, this one first", dropped=True)
+            self._refuse(rest[0], f"{reason}: {len(rest)} were not read, this one first", "dropped")
+
+    def withhold(self, kept: str, instructions: Sequence[str]) -> str | None:
+        """Take a summary without what read like instructions, which is named; None when nothing else was in it."""
+        self.withheld.extend(instructions)
+        return kept if kept or not instructions else None
 
     def texts(self) -> list[str]:
         """List the keys and values of all facts."""
@@ -106,7 +113,7 @@ class Revision:
             replaced=tuple(self.replaced),
             refused=tuple(self.refused),
             evicted=tuple(self.evicted),
-            left_summary=name_left(old_summary, [kept, *self.texts()], trimmed),
+            left_summary=(*self.withheld, *name_left(old_summary, [kept, *self.texts()], trimmed)),
         )
         return Admitted(memory, change)
 
@@ -117,7 +124,8 @@ class Revision:
 
     def _confirm(self, proposal: ProposedFact, verdict: Verdict) -> None:
         """Admit what the user stated: renew the fact that says so already, or replace what it contradicts."""
-        proposal = proposal.model_copy(update={"value": verdict.value, "quote": verdict.quote})
+        said = {"value": verdict.value, "quote": verdict.quote, "source_seq": verdict.source_seq or proposal.source_seq}
+        proposal = proposal.model_copy(update=said)
         rivals = self._rivals(proposal, [*self.confirmed.values(), *self.inferred.values()])
         self._note_orphan(proposal, rivals)
         same = next((fact for fact in rivals if self._says_same(fact, proposal)), None)
@@ -126,7 +134,7 @@ class Revision:
             return
         later = next((fact for fact in rivals if fact.id in self.confirmed and _is_newer(fact, proposal)), None)
         if later is not None:
-            self._refuse(proposal, f"the user said otherwise later, in turn {later.source_seq}", dropped=True)
+            self._refuse(proposal, f"the user said otherwise later, in turn {later.source_seq}", "dropped")
             return
         new = self._fact(proposal, verdict) if same is None else _promoted(same, proposal, self.version)
         gone = [fact for fact in rivals if fact is not same and not _is_newer(fact, proposal)]
@@ -157,23 +165,23 @@ class Revision:
         for old in gone:
             if self.confirmed.pop(old.id, None) is not None:
                 self.replaced.append(Replaced(old=old, new=None))
-        self._refuse(proposal, NO_ROOM)
+        self._refuse(proposal, NO_ROOM, "demoted")
         sentence = " ".join(proposal.quote.split())
         self.sentences.append(fit_words(f"[{proposal.source_seq}] user: {sentence}", SENTENCE_TOKENS))
 
     def _infer(self, proposal: ProposedFact, verdict: Verdict) -> None:
         """Admit an assumption; it may replace assumptions, never a confirmed fact."""
         if any(self._says_same(fact, proposal) for fact in self.confirmed.values()):
-            self._refuse(proposal, verdict.reason or "already confirmed", dropped=True)
+            self._refuse(proposal, verdict.reason or "already confirmed", "dropped")
             return
         rivals = self._rivals(proposal, list(self.inferred.values()))
         objection = self._object(proposal, verdict, rivals)
         if objection:
-            self._refuse(proposal, objection, dropped=True)
+            self._refuse(proposal, objection, "dropped")
             return
         protected = proposal.replaces in self.confirmed
         if protected or verdict.reason:
-            self._refuse(proposal, verdict.reason or "only the user's own words replace a confirmed fact")
+            self._refuse(proposal, verdict.reason or "only the user's own words replace a confirmed fact", "demoted")
         else:
             self._note_orphan(proposal, rivals)
         same = next((fact for fact in rivals if self._says_same(fact, proposal)), None)
@@ -190,16 +198,16 @@ class Revision:
         later = next((fact for fact in others if _is_newer(fact, proposal)), None)
         return f"turn {later.source_seq} says otherwise, and is later" if later else ""
 
-    def _retract(self, proposal: ProposedFact, evidence: Evidence) -> None:
+    def retract(self, proposal: ProposedFact, evidence: Evidence) -> None:
         """Remove a fact; a confirmed one only by the user's own words about it."""
         holder = self.confirmed if proposal.replaces in self.confirmed else self.inferred
         old = holder.get(proposal.replaces)
         if old is None:
-            self._refuse(proposal, "there is no such fact", dropped=True)
+            self._refuse(proposal, "there is no such fact", "dropped")
             return
         reason = evidence.weigh_retraction(proposal, old, confirmed=holder is self.confirmed)
         if reason:
-            self._refuse(proposal, reason, dropped=True)
+            self._refuse(proposal, reason, "dropped")
             return
         del holder[old.id]
         self.replaced.append(Replaced(old=old, new=None))
@@ -254,8 +262,8 @@ class Revision:
         if fact.last_version < self.version:
             holder[fact.id] = self.renewed[fact.id] = fact.model_copy(update={"last_version": self.version})
 
-    def _refuse(self, proposal: ProposedFact, reason: str, *, dropped: bool = False) -> None:
-        self.refused.append(Refused(proposal=proposal, reason=reason, outcome="dropped" if dropped else "demoted"))
+    def _refuse(self, proposal: ProposedFact, reason: str, outcome: Outcome) -> None:
+        self.refused.append(Refused(proposal=proposal, reason=reason, outcome=outcome))
 
     def _fact(self, proposal: ProposedFact, verdict: Verdict) -> Fact:
         """Make a fact with an id no version had: the version being written, and a number within it."""
