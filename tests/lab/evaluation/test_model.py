@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from chat_memory.errors import ModelRefusedError
 from chat_memory.lab.errors import MissingSetError
+from chat_memory.lab.evaluation.finding import Share
 from chat_memory.lab.evaluation.judge import RULES, Judgement, Verdict, weigh
 from chat_memory.lab.evaluation.model import measure
 from chat_memory.lab.evaluation.study import Study
@@ -111,7 +112,7 @@ async def test_a_refused_key_ends_the_run(study: Study, server: MessagesServer) 
 async def test_a_dialogue_the_model_does_not_answer_is_counted_and_left(study: Study, server: MessagesServer) -> None:
     server.next_faults = [status(500, "api_error")]
     finding = await measure(replace(study, limit=1))
-    assert (finding.n, finding.figures["failed"]) == (0, 1)
+    assert (finding.n, finding.figures["failed"]) == Share(0, 1)
 
 
 async def test_missing_dialogues_are_named(study: Study, tmp_path: Path) -> None:
@@ -127,5 +128,5 @@ def test_a_fact_without_a_verdict_does_not_hold() -> None:
     ]
     judgement = Judgement(facts=(Verdict(id="f1", verdict="holds"),), missed=(), statements=1, unsupported=3)
     shares = weigh(Memory(user_confirmed=tuple(facts)), judgement)
-    assert shares["confirmed.precision"] == (1, 2)
-    assert shares["summary.precision"] == (0, 1)
+    assert shares["confirmed.precision"] == Share(1, 2)
+    assert shares["summary.precision"] == Share(0, 1)
