@@ -8,7 +8,7 @@ import anyio.lowlevel
 import pytest
 
 from chat_memory.errors import IdempotencyConflictError, OwnerMismatchError
-from chat_memory.models import Caller, Message, chat_key
+from chat_memory.models import Caller, Message, NewTurn, chat_key
 from chat_memory.prompts import pacing
 from chat_memory.replies import HistoryReply, MemoryReply
 from chat_memory.settings import Settings
@@ -17,7 +17,8 @@ from chat_memory.tools import redaction
 from chat_memory.tools.forget import forget
 from chat_memory.tools.get_history import get_history
 from chat_memory.tools.get_memory import read_memory
-from chat_memory.tools.placeholders import PLACEHOLDER, replace_stretches
+from chat_memory.tools.intake import hash_request
+from chat_memory.tools.placeholders import PLACEHOLDER, Stretch, merge, replace_stretches
 from chat_memory.tools.redaction import find_private
 from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
@@ -102,6 +103,10 @@ async def test_a_retry_is_the_same_request_and_another_secret_another(box: Toolb
     assert (again.seq, again.redacted) == (first.seq, {"password": 1})
     with pytest.raises(IdempotencyConflictError):
         await update_memory(box, alice, "a", user("password: another1"), idempotency_key="k")
+    (kept,) = contents(await get_history(box, alice, "a"))
+    async with box.db.session() as session:
+        written = await session.connection.fetchval("select request_hash from chat_memory.receipts")
+    assert written == hash_request([NewTurn("user", kept, attested=True)])
 
 
 async def test_a_secret_is_in_no_table_and_no_log(
@@ -298,6 +303,7 @@ NO_SECRETS = [
         "my password is not working",
     ),
     *("password = input('x')", "password: ${PASSWORD}", "password=self.password", "password: ********"),
+    *("password=hashed_password", "password='your password here'"),
     *(
         "secret: the garden",
         "next_token: page_2_of_results",
@@ -366,6 +372,9 @@ def test_what_overlaps_is_one_stretch() -> None:
     (stretches,) = find_private([f"password={'sk'}-proj-{DRAWN}@x"], personal=True)
     assert [stretch.kind for stretch in stretches] == ["api_key"]
     assert stretches[0].end == len(f"password={'sk'}-proj-{DRAWN}@x")
+    assert merge([Stretch("phone", 1, 5, "b"), Stretch("card", 3, 8, "d")], "abcdefghi") == [
+        Stretch("card", 1, 8, "bcdefgh")
+    ]
 
 
 async def test_a_fact_with_a_placeholder_is_proven_corrected_and_read(strict: Toolbox, alice: Caller) -> None:

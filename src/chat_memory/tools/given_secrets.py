@@ -55,10 +55,12 @@ _PROSE = lexicon(
 """After `password:` or `password is` these say something of the password, and are none."""
 _CODE = re.compile(
     r"\$\{|\$[A-Z_]{2,}\b|\$\(|\{\{|<|%[sd({]|\*{2,}|\u2022|x{3,}\Z|\.{2,}"
-    r"|[A-Za-z_]+(?:\.[A-Za-z_]+)*\("
+    r"|[A-Za-z_]+(?:\.[A-Za-z_]+)*\(|(?i:your[_ -]?[a-z_ -]*)\Z"
     r"|(?i:self|this|req|request|user|config|settings|os|process|env|data|form|args|options|params|body|ctx|app|models)\."
 )
 """What stands in place of a password in code and templates: `${PASSWORD}`, `<password>`, `input()`."""
+_VARIABLE = re.compile(r"[a-z_]*(?:password|passwd|pwd|secret|token|hash|key|env)[a-z_]*", re.IGNORECASE)
+"""Without quotes this names where a password is: `password=hashed_password`."""
 _OURS = re.compile(rf"{PLACEHOLDER.pattern}\W*")
 _PARTS = re.compile(r"[A-Za-z0-9]+")
 _PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
@@ -93,6 +95,8 @@ def _take_given(text: str, given: re.Match[str], found: re.Match[str]) -> Iterat
     start, end = _trim(found, given["sign"])
     value = text[start:end]
     signed = given["sign"] is not None or found["bare"] is None
+    if found["bare"] and _VARIABLE.fullmatch(value):
+        return
     if given["persons"] and _is_password(value, signed=signed, last=_ends_clause(text, end)):
         yield Stretch("password", start, end, value)
     elif not given["persons"] and _is_random(value, _LEAST_ASSIGNED) and not is_stand_in(value):

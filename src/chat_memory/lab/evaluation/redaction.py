@@ -21,7 +21,8 @@ async def measure(study: Study) -> Finding:
         BrokenSetError: a file of it cannot be read.
     """
     texts = study.choose(personal_texts.read(study.folder("pii")), lambda text: text.id)
-    samples: dict[str, dict[str, Share]] = {f"{kind}.recall": {} for kind in KINDS.values()} | {"false_hit_share": {}}
+    figures = (*(f"{kind}.recall" for kind in KINDS.values()), "false_hit_share")
+    samples = {figure: dict[str, Share]() for figure in figures}
     async with study.open_box(redact="pii") as box:
         for text in study.each(texts, "pii"):
             await update_memory(box, CALLER, text.id, [Message(role="user", content=text.text)])

@@ -9,7 +9,7 @@ from chat_memory.lab.errors import BrokenSetError
 from chat_memory.lab.evaluation.loaders import personal_texts
 from chat_memory.lab.evaluation.loaders.personal_texts import Mark
 
-TEXTS = [
+TEXTS: list[dict[str, object]] = [
     {
         "full_text": "Write to ada@example.org, Ada.",
         "masked": "Write to {{EMAIL_ADDRESS}}, {{PERSON}}.",
