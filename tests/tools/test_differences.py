@@ -132,6 +132,14 @@ def test_what_the_models_second_look_took_away_was_not_retracted_by_the_user() -
     assert [(line.key, line.reason) for line in lines] == [("city", "undone"), ("name", "retracted")]
 
 
+def test_what_the_models_second_look_says_too_is_repeated_and_what_it_doubts_is_demoted() -> None:
+    """Without _said_anew a value would seem to have taken its own place."""
+    old, same, doubted = fact("city", "Rome", 2), fact("city", "Rome", 4), guess("city", "Rome", 4)
+    for new, what in ((same, "repeated"), (doubted, "demoted")):
+        assert [line.what for line in describe(replacing(4, old, new).change, 2)] == [what]
+    assert [line.what for line in describe(replacing(4, doubted, same).change, 2)] == ["confirmed"]
+
+
 def test_a_fact_that_came_back_is_the_same_fact() -> None:
     """A re-fold gave back what extraction had replaced; following the chain must end though it leads in a circle."""
     old, wrong = fact("budget", "1"), fact("budget", "2", 2)

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TypeAlias
 
-from chat_memory.models import Change, Fact, Memory, Refused, Replaced
+from chat_memory.models import Basis, Change, Fact, Memory, Refused, Replaced
 from chat_memory.replies import ChangeLine
 from chat_memory.storage.memory_versions import Step
 
+STATED: frozenset[Basis] = frozenset({"user_stated", "operator"})
+"""How a fact is known that is the user's word."""
 Told: TypeAlias = tuple[str, str, int]
 """A fact as a proposal names it: key, value, turn."""
 
@@ -136,7 +138,15 @@ def _lines(before: str, after: str) -> Iterator[ChangeLine]:
 def _replaced(each: Replaced, replaces_version: int | None) -> ChangeLine:
     if each.new is None:
         return _line(_ending(each.old, replaces_version), each.old)
+    if _was(each.old, each.new) is None:  # the model's second look says it too, or not as surely
+        return _said_anew(each.old, each.new)
     return _line("superseded", each.new, each.old)
+
+
+def _said_anew(old: Fact, new: Fact) -> ChangeLine:
+    if old.basis == new.basis:
+        return ChangeLine(what="repeated", key=new.key)
+    return _line("confirmed" if new.basis in STATED else "demoted", new)
 
 
 def _ending(old: Fact, replaces_version: int | None) -> str:
