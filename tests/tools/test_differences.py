@@ -101,7 +101,7 @@ def test_a_confirmed_fact_that_is_a_guess_now_is_demoted() -> None:
 
 
 def test_what_left_says_how_and_when() -> None:
-    """Without why_gone and went a removed fact would have no reason."""
+    """Without _Way.end_of a removed fact would have no reason, or that of a value before the last."""
     retracted, evicted, old, new = (
         fact("city", "Rome"),
         guess("name", "Ann"),
@@ -118,7 +118,7 @@ def test_what_left_says_how_and_when() -> None:
     lines = compare(before, Memory(), steps)
     assert [(line.what, line.key, line.reason, line.version) for line in lines] == [
         ("removed", "city", "retracted", 3),
-        ("removed", "budget", "retracted", 2),
+        ("removed", "budget", "retracted", 5),
         ("removed", "name", "evicted", 4),
     ]
 

@@ -101,21 +101,21 @@ class _Way:
             id_ = heir.id
         return id_
 
-    def why_gone(self, id_: str) -> str:
-        """Say how a fact left that nothing stands for any more: how the last one of its line did."""
+    def end_of(self, id_: str) -> tuple[str | None, int | None]:
+        """Say how a fact left that nothing stands for any more, and in which version: the last one of its line."""
         seen: set[str] = set()
         while (heir := self.heirs.get(id_)) is not None and id_ not in seen:
             seen.add(id_)
             id_ = heir.id
-        return self.ends.get(id_, "superseded")
+        return self.ends.get(id_), self.went.get(id_)
 
 
 def _departed(old: _Place, new: _Place | None, way: _Way) -> Iterator[ChangeLine]:
     """Tell what became of a fact that stood; nothing when it still says the same in the same place."""
     fact = old.fact
     if new is None:
-        went = way.went.get(fact.id)
-        yield _line("removed", fact, version=went, reason=way.why_gone(fact.id) if went else None)
+        reason, version = way.end_of(fact.id)
+        yield _line("removed", fact, version=version, reason=reason)
         return
     if old.confirmed == new.confirmed and _was(fact, new.fact) is None:
         return
