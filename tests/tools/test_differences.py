@@ -101,7 +101,7 @@ def test_a_confirmed_fact_that_is_a_guess_now_is_demoted() -> None:
 
 
 def test_what_left_says_how_and_when() -> None:
-    """Without why_gone and went a removed fact would have no reason."""
+    """Without _Way.end_of a removed fact would have no reason, or that of a value before the last."""
     retracted, evicted, old, new = (
         fact("city", "Rome"),
         guess("name", "Ann"),
@@ -118,7 +118,7 @@ def test_what_left_says_how_and_when() -> None:
     lines = compare(before, Memory(), steps)
     assert [(line.what, line.key, line.reason, line.version) for line in lines] == [
         ("removed", "city", "retracted", 3),
-        ("removed", "budget", "retracted", 2),
+        ("removed", "budget", "retracted", 5),
         ("removed", "name", "evicted", 4),
     ]
 
@@ -130,6 +130,14 @@ def test_what_the_models_second_look_took_away_was_not_retracted_by_the_user() -
     assert [(line.what, line.key) for line in describe(change, 2)] == [("undone", "city"), ("retracted", "name")]
     lines = compare(confirming(misread, taken_back), Memory(), [Step(4, change, replaces_version=2)])
     assert [(line.key, line.reason) for line in lines] == [("city", "undone"), ("name", "retracted")]
+
+
+def test_what_the_models_second_look_says_too_is_repeated_and_what_it_doubts_is_demoted() -> None:
+    """Without _said_anew a value would seem to have taken its own place."""
+    old, same, doubted = fact("city", "Rome", 2), fact("city", "Rome", 4), guess("city", "Rome", 4)
+    for new, what in ((same, "repeated"), (doubted, "demoted")):
+        assert [line.what for line in describe(replacing(4, old, new).change, 2)] == [what]
+    assert [line.what for line in describe(replacing(4, doubted, same).change, 2)] == ["confirmed"]
 
 
 def test_a_fact_that_came_back_is_the_same_fact() -> None:

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TypeAlias
 
-from chat_memory.models import Change, Fact, Memory, Refused, Replaced
+from chat_memory.models import Basis, Change, Fact, Memory, Refused, Replaced
 from chat_memory.replies import ChangeLine
 from chat_memory.storage.memory_versions import Step
 
+STATED: frozenset[Basis] = frozenset({"user_stated", "operator"})
+"""How a fact is known that is the user's word."""
 Told: TypeAlias = tuple[str, str, int]
 """A fact as a proposal names it: key, value, turn."""
 
@@ -99,21 +101,21 @@ class _Way:
             id_ = heir.id
         return id_
 
-    def why_gone(self, id_: str) -> str:
-        """Say how a fact left that nothing stands for any more: how the last one of its line did."""
+    def end_of(self, id_: str) -> tuple[str | None, int | None]:
+        """Say how a fact left that nothing stands for any more, and in which version: the last one of its line."""
         seen: set[str] = set()
         while (heir := self.heirs.get(id_)) is not None and id_ not in seen:
             seen.add(id_)
             id_ = heir.id
-        return self.ends.get(id_, "superseded")
+        return self.ends.get(id_), self.went.get(id_)
 
 
 def _departed(old: _Place, new: _Place | None, way: _Way) -> Iterator[ChangeLine]:
     """Tell what became of a fact that stood; nothing when it still says the same in the same place."""
     fact = old.fact
     if new is None:
-        went = way.went.get(fact.id)
-        yield _line("removed", fact, version=went, reason=way.why_gone(fact.id) if went else None)
+        reason, version = way.end_of(fact.id)
+        yield _line("removed", fact, version=version, reason=reason)
         return
     if old.confirmed == new.confirmed and _was(fact, new.fact) is None:
         return
@@ -136,7 +138,15 @@ def _lines(before: str, after: str) -> Iterator[ChangeLine]:
 def _replaced(each: Replaced, replaces_version: int | None) -> ChangeLine:
     if each.new is None:
         return _line(_ending(each.old, replaces_version), each.old)
+    if _was(each.old, each.new) is None:  # the model's second look says it too, or not as surely
+        return _said_anew(each.old, each.new)
     return _line("superseded", each.new, each.old)
+
+
+def _said_anew(old: Fact, new: Fact) -> ChangeLine:
+    if old.basis == new.basis:
+        return ChangeLine(what="repeated", key=new.key)
+    return _line("confirmed" if new.basis in STATED else "demoted", new)
 
 
 def _ending(old: Fact, replaces_version: int | None) -> str:
