@@ -10,6 +10,7 @@ ChatMemoryError
 │   ├── WrongArgumentError
 │   ├── AmbiguousTextError
 │   ├── UnnamedChatsError
+│   ├── BackwardRangeError
 │   └── TooManyWatchesError
 ├── IdempotencyConflictError         one key, two different bodies
 ├── UnknownChatError
@@ -17,6 +18,7 @@ ChatMemoryError
 │   ├── BegunOtherwiseError
 │   ├── UnfoldedChatError
 │   └── NothingToCarryError
+├── UnknownVersionError
 ├── OwnerMismatchError               a row that is not the caller's: never shown
 ├── SettingsError                    the process was configured wrongly
 │   ├── UnknownSettingError
@@ -125,6 +127,10 @@ class UnnamedChatsError(InvalidInputError):
     """{problem}: name chats as `chat-memory failed list` prints them, or queue_ids of receipts, or say --all. Nothing was changed."""
 
 
+class BackwardRangeError(InvalidInputError):
+    """since={since} comes after version={version}: changes are told from the older one to the newer. Swap the two numbers."""
+
+
 class TooManyWatchesError(InvalidInputError):
     """One subscriber watches at most {limit} chats: stop watching some of them first."""
 
@@ -151,6 +157,10 @@ class UnfoldedChatError(ContinueError):
 
 class NothingToCarryError(ContinueError):
     """Chat {chat_id!r} has no memory to carry over. Nothing was written: send this again without continue_from."""
+
+
+class UnknownVersionError(ChatMemoryError):
+    """Chat {chat_id!r} has no version {version}: it has {known}. Call get_memory with detail="versions" to see what each changed."""
 
 
 class OwnerMismatchError(ChatMemoryError):

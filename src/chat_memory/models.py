@@ -238,10 +238,15 @@ class Refused(Frozen):
 
 
 class Change(Frozen):
-    """What one version did to the memory before it: the delta as admitted. Nothing leaves without a line here."""
+    """What one version did to the memory before it: the delta as admitted. Nothing leaves without a line here.
+
+    `confirmed` holds facts said again, as they stand now; those among them that were guesses until then stand in
+    `promoted` as they were.
+    """
 
     added: tuple[Fact, ...] = ()
     confirmed: tuple[Fact, ...] = ()
+    promoted: tuple[Fact, ...] = ()
     replaced: tuple[Replaced, ...] = ()
     refused: tuple[Refused, ...] = ()
     evicted: tuple[Fact, ...] = ()

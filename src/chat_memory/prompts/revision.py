@@ -46,6 +46,7 @@ class Revision:
     inferred: dict[str, Fact]
     added: list[Fact] = field(default_factory=list[Fact])
     renewed: dict[str, Fact] = field(default_factory=dict[str, Fact])
+    promoted: list[Fact] = field(default_factory=list[Fact])
     replaced: list[Replaced] = field(default_factory=list[Replaced])
     refused: list[Refused] = field(default_factory=list[Refused])
     evicted: list[Fact] = field(default_factory=list[Fact])
@@ -103,6 +104,7 @@ class Revision:
         change = Change(
             added=tuple(self.added),
             confirmed=tuple(self.renewed.values()),
+            promoted=tuple(self.promoted),
             replaced=tuple(self.replaced),
             refused=tuple(self.refused),
             evicted=tuple(self.evicted),
@@ -134,7 +136,7 @@ class Revision:
             self._spill(proposal, gone)
             return
         if same is not None:
-            del self.inferred[same.id]
+            self.promoted.append(self.inferred.pop(same.id))
             self.renewed[new.id] = new
         self._place(self.confirmed, new, gone, added=same is None)
 
