@@ -187,13 +187,26 @@ class Delta(Frozen):
 class Usage(Frozen):
     """What a fold cost: tokens read and written, and US dollars; 0 without a model.
 
-    `tokens_cached` are those of `tokens_in` that came from the provider's cache.
+    `tokens_cached` are those of `tokens_in` that came from the provider's cache, `estimated_out` what our counter makes
+    of the text of `tokens_out`.
     """
 
     tokens_in: int = 0
     tokens_out: int = 0
     tokens_cached: int = 0
     cost_usd: float = 0.0
+    estimated_out: int = 0
+
+
+class Counting(Frozen):
+    """How a memory's tokens were counted: by our estimate, times what `model` counted of its own answers by it."""
+
+    factor: float = 1.0
+    model: str = ""
+
+    def __str__(self) -> str:
+        """Name the method, as it is stored with each version."""
+        return f"fitted*{self.factor:.2f}:{self.model}" if self.model else "fitted"
 
 
 class Draft(Frozen):
@@ -211,6 +224,7 @@ class Draft(Frozen):
     usage: Usage = Usage()
     degraded: bool = False
     replaces_version: int | None = None
+    counting: Counting = Counting()
 
 
 class Replaced(Frozen):

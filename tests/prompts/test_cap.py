@@ -42,10 +42,15 @@ def test_a_sentence_the_summary_holds_already_is_not_told_twice() -> None:
 
 def test_a_full_memory_still_takes_the_new_value_of_a_fact() -> None:
     """Removing self.limit in Revision._make_room makes this fail: the old value would stand."""
-    asked = propose("key1", "five short words here now", "key1 is five short words here now.", 9)
-    said = [turn(9, "key1 is five short words here now.")]
-    admitted = fold([asked], said, memory=Memory(user_confirmed=FULL), memory_tokens=CAP)
-    assert values(admitted.memory.user_confirmed)["key1"] == "five short words here now"
+    value = ("more words than before " * 5).strip()
+    admitted = fold(
+        [propose("key1", value, f"key1 is {value}.", 9)],
+        [turn(9, f"key1 is {value}.")],
+        memory=Memory(user_confirmed=FULL),
+        memory_tokens=CAP,
+    )
+    assert values(admitted.memory.user_confirmed)["key1"] == value
+    assert facts_room(CAP) < count_memory(admitted.memory) <= CAP * CAP_SHARE
     assert admitted.change.evicted == ()
 
 
@@ -100,13 +105,13 @@ def test_of_sentences_without_room_the_newest_stay() -> None:
     assert sorted([*kept, *left]) == sorted([*summary.splitlines(), *lines])
 
 
-def random_fold(seed: int) -> tuple[Admitted, list[ProposedFact], int]:
+def check_random_chat(seed: int) -> None:
     """A chat of forty folds under a small cap: long and short values, corrections, guesses, prose and lines."""
     chance = dice(seed)
     cap = chance.choice((256, 300, 500))
     said_words = ["red", "9,500", "Köln", "東京", "🧠", "o'clock", "A-7", "blue", "often", "Rome"]
     bases: tuple[Said, ...] = ("user_stated", "user_stated", "inferred")
-    memory, admitted, proposals = Memory(), fold(), list[ProposedFact]()
+    memory = Memory()
     for version in range(1, 41):
         said: list[Turn] = []
         proposals = list[ProposedFact]()
@@ -123,7 +128,6 @@ def random_fold(seed: int) -> tuple[Admitted, list[ProposedFact], int]:
         check_nothing_lost(memory, admitted, proposals)
         memory = admitted.memory
         assert count_memory(memory) <= int(cap * CAP_SHARE)
-    return admitted, proposals, cap
 
 
 def check_nothing_lost(before: Memory, admitted: Admitted, proposals: list[ProposedFact]) -> None:
@@ -141,7 +145,7 @@ def check_nothing_lost(before: Memory, admitted: Admitted, proposals: list[Propo
             assert refused[0].reason != NO_ROOM or f"[{asked.source_seq}] user: My {asked.key}" in left
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(16))
 def test_no_memory_passes_its_cap_and_no_admitted_fact_leaves_unnamed(seed: int) -> None:
     """Removing the last _evict in close, or either of its notes of what left, makes this fail."""
-    assert random_fold(seed) == random_fold(seed)
+    check_random_chat(seed)

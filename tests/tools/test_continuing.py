@@ -29,6 +29,7 @@ from chat_memory.tools.get_memory import list_chats, read_memory
 from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
+from tests.chaos.verdict import CURSORS, LEDGER, VERSIONS, Turned, by_chat, judge_cursor, read
 from tests.chats import key_of
 from tests.prompts.said import propose
 
@@ -199,10 +200,10 @@ async def test_a_row_of_another_owner_is_never_carried_over_or_continued(box: To
     """Without check_owner in read_ground, or the owner in read_beginning, the key alone would be trusted."""
     await fill(box, alice, "old")
     await say(box, alice, "new", "Hello.", after="old")
-    async with box.db.session() as session:
-        await session.connection.execute("update chat_memory.conversations set owner = 'mallory' where chat_id = 'new'")
-        await session.connection.execute("update chat_memory.chat_work set owner_hash = 'mallory'")
-    for chat_id in ("new", "another"):
+    spoil = ("conversations set owner = 'mallory' where chat_id = 'new'", "chat_work set owner_hash = 'mallory'")
+    for change, chat_id in zip(spoil, ("new", "another"), strict=True):
+        async with box.db.session() as session:
+            await session.connection.execute(f"update chat_memory.{change}")
         with pytest.raises(OwnerMismatchError):
             await say(box, alice, chat_id, "More.", after="old")
 
@@ -226,3 +227,19 @@ async def test_forgetting_the_old_chat_leaves_what_was_carried_over(box: Toolbox
     await forget(box, alice, "old")
     assert (await read_memory(box, alice, "new")).user_confirmed["name"] == "Ana"
     assert (await forget(box, alice, "new")).deleted["versions"] == 1
+
+
+async def test_a_version_that_folds_no_turn_keeps_the_books(box: Toolbox, alice: Caller, listen_url: str) -> None:
+    """The verdict of chaos, the operators' view: an empty range is no turn folded twice, and none left out."""
+    await fill(box, alice, "old")
+    await say(box, alice, "new", "My city is Oslo.", after="old")
+    await summarize(box, alice, "new")
+    versions = dict(by_chat(await read(listen_url, VERSIONS)))
+    ledger = {chat: [Turned(*row[1:]) for row in rows] for chat, rows in by_chat(await read(listen_url, LEDGER))}
+    cursors = {cursor["chat_id"]: cursor for cursor in await read(listen_url, CURSORS)}
+    assert [version["version"] for version in versions["new"]] == [1, 2]
+    assert list(judge_cursor(cursors["new"], ledger["new"], versions["new"])) == []
+    queue = await read(
+        listen_url, "select status, processed_at from chat_memory.chat_context_queue where chat_id = 'new'"
+    )
+    assert [(row["status"], row["processed_at"] is not None) for row in queue] == [("complete", True)]

@@ -81,7 +81,7 @@ def random_snapshot(seed: int) -> Snapshot:
 
 @pytest.mark.parametrize("seed", range(60))
 def test_no_reply_passes_its_cap_in_text_or_in_data(seed: int) -> None:
-    """Without the first loop in fill_reply, or count_reply's second look at the data, one of them would be larger."""
+    """Without the first loop in fill_reply, or with count_reply blind to the fence, one of them would be larger."""
     snapshot = random_snapshot(seed)
     chat_id = dice(seed).choice(["a", "🧠" * 128, "<" * 512, "\x01" * 512, "日本語" * 50])
     for max_tokens in (256, 300, 512, 1_024, 4_096):
@@ -89,7 +89,6 @@ def test_no_reply_passes_its_cap_in_text_or_in_data(seed: int) -> None:
             reply = fill_reply(chat_id, snapshot, max_tokens, 2_000, evidence=evidence)
             assert read_as_text(reply) <= max_tokens
             assert read_as_data(reply) <= max_tokens
-            assert max(read_as_text(reply), read_as_data(reply)) == count_reply(reply)
 
 
 @pytest.mark.parametrize("max_tokens", [512, 1_024, 2_048])

@@ -40,6 +40,7 @@ def admit_replacement(  # noqa: PLR0913 - what admit takes, and what it replaces
     base_version: int,
     version: int,
     memory_tokens: int,
+    factor: float = 1.0,
     forbidden_echoes: Sequence[str] = (),
     affirmed_confirms: bool = False,
 ) -> Admitted:
@@ -61,6 +62,7 @@ def admit_replacement(  # noqa: PLR0913 - what admit takes, and what it replaces
         turns,
         version=version,
         memory_tokens=memory_tokens,
+        factor=factor,
         forbidden_echoes=forbidden_echoes,
         affirmed_confirms=affirmed_confirms,
     )

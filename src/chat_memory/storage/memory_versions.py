@@ -38,6 +38,7 @@ class Version:
     tokens_cached: int
     cost_usd: float
     degraded: bool
+    counting: str
     created_at: datetime
 
 
