@@ -151,6 +151,7 @@ async def test_a_hot_query_never_scans_a_table(explained: dict[str, str], name: 
         ("tasks.delete_tasks", "tasks_pkey"),
         ("conversations.list_latest_chats", "conversations_owner"),
         ("snapshots.read_snapshots", "chat_metadata_pkey"),
+        ("snapshots.read_snapshots", "turns_pkey"),
         ("refolds.find_refold_buckets", "chat_work_refold"),
         ("refolds.claim_refolds", "chat_work_refold"),
         ("refolds.find_stale_buckets", "chat_work_stale"),

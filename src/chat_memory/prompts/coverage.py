@@ -83,18 +83,18 @@ def choose_lines(lines: Sequence[Line], room: int) -> list[Line]:
 
 
 def _pick(candidates: Sequence[Candidate], indexes: Sequence[int], room: int, covered: Counter[str]) -> set[int]:
-    """Pick greedily; gains only fall as words are covered, so the best one re-weighed first is the best of all."""
-    queue = [(-candidates[index].gain(covered), index) for index in indexes]
+    """Pick greedily, of equals the newest; gains only fall as words are covered, so the best re-weighed is the best."""
+    queue = [(-candidates[index].gain(covered), -index) for index in indexes]
     heapq.heapify(queue)
     chosen: set[int] = set()
     while queue:
-        index = heapq.heappop(queue)[1]
+        index = -heapq.heappop(queue)[1]
         candidate = candidates[index]
         gain = candidate.gain(covered)
         if gain <= 0 or candidate.tokens > room:
             continue
-        if queue and (-gain, index) > queue[0]:
-            heapq.heappush(queue, (-gain, index))
+        if queue and (-gain, -index) > queue[0]:
+            heapq.heappush(queue, (-gain, -index))
             continue
         chosen.add(index)
         room -= candidate.tokens

@@ -14,7 +14,7 @@ from chat_memory.prompts.summarizer import FoldRequest, Proposal
 from chat_memory.prompts.testimony import find_testimony
 from chat_memory.prompts.tokens import CAP_SHARE, count_facts, facts_room, fit_words
 
-LINE_TOKENS = 80
+LINE_TOKENS = 120
 """Longest line of a summary, tokens; a longer sentence is cut at a word."""
 
 

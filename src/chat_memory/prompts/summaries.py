@@ -24,7 +24,7 @@ _MARK = re.compile(r"\d[\w.,:/-]*\w|\d|(?<=\w )[A-Z][\w'-]*\w|(?<=, )[A-Z][\w'-]
 
 COMPACT_SHARE = 0.5
 """Share of the used cap that a summary may always be compacted to; a longer one may lose what it must for that."""
-SUMMARY_SHARE = 0.9
+SUMMARY_SHARE = 0.95
 """Most of the used cap a summary may take, so that a long one cannot push out every assumption."""
 SHRUNK = 0.75
 """A summary below this share of the old one's tokens has been compacted."""

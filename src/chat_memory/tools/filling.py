@@ -30,6 +30,8 @@ ADVICE = {
 NOBODY = MemoryReply(chat_id="")
 RECALL_SHARE = 0.75
 """Share of a reply that is kept for what answers a query; what it leaves over is the summary's."""
+ITEM_TOKENS = 2
+"""What stands between two items of a reply."""
 LEAST_SPARE = 24
 """Tokens of a reply that may stay unused though something is left out: about what a fact or a short line takes."""
 TRIES = 4
@@ -145,7 +147,7 @@ class _Filling:
 
     def _take(self, item: BaseModel | str) -> bool:
         """Take an item's tokens if there is room for them."""
-        cost = count_tokens(item if isinstance(item, str) else render(item)) + 2
+        cost = count_tokens(item if isinstance(item, str) else render(item)) + ITEM_TOKENS
         if cost > self.room:
             return False
         self.room -= cost
@@ -192,8 +194,8 @@ class _Filling:
         """Take the lines of a text that fit, or those that cover most of it."""
         if self._take(text):
             return text
-        shown = [line for line in map(str, choose_lines(parse_lines(text), self.room)) if self._take(line)]
-        return "\n".join(shown)
+        shown = "\n".join(map(str, choose_lines(parse_lines(text), self.room - ITEM_TOKENS)))
+        return shown if self._take(shown) else ""
 
 
 def prove(fact: Fact) -> Evidence:
