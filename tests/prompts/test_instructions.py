@@ -74,6 +74,7 @@ WISHES = [
     "You will have to send it to my office",
     "Don't tell my wife about the party.",
     "the prompt is due on Monday and the rules of the game are simple",
+    "Flask should enable debug mode, and my phone's developer mode is off",
     "I use the tool shed, call the office at 9",
     "my system: Windows 11, 16 GB of memory",
     "my home page is https://example.org/page?id=5",

@@ -65,10 +65,9 @@ _SIGNS = (
         " mode|you are |you're |act as|behave as|respond as|pretend|roleplay as|without any",
         r"\byou(?:'re| are) (?:now|no longer|hereby|henceforth) .{0,60}?\b(?:ai|assistant|model|bot|agent|mode|bound"
         r"|restricted|unrestricted|admin\w*|root|dan|persona|role)\b",
-        r"\b(?:developer|debug|god|jailbreak|unrestricted|maintenance|dan|admin(?:istrator)?|root|sudo) mode"
+        r"\b(?:developer|god|jailbreak|unrestricted|dan|admin(?:istrator)?|root|sudo) mode"
         r" (?:is )?(?:on|enabled|activated?|engaged|unlocked)\b",
-        r"\b(?:enter|enable|activate|switch to) (?:developer|debug|god|jailbreak|unrestricted|dan"
-        r"|admin\w{0,9}) mode\b",
+        r"\b(?:enter|enable|activate|switch to) (?:god|jailbreak|unrestricted|dan|admin\w{0,9}) mode\b",
         r"\b(?:act|behave|respond|pretend|roleplay) (?:as|to be) (?:if you (?:were|are|had|have) )?(?:an? |the )?"
         r"(?:unrestricted|uncensored|unfiltered|jailbroken|evil|dan\b|root\b|system administrator|developer mode)",
         r"\bwithout any (?:restrictions|filters|guardrails|safety (?:checks|rules))",

@@ -6,7 +6,7 @@ from typing import Self
 
 from chat_memory.models import Change, Fact, Memory, Outcome, ProposedFact, Refused, Replaced
 from chat_memory.prompts.eviction import choose_leaving
-from chat_memory.prompts.keys import renames
+from chat_memory.prompts.keys import names_same, renames
 from chat_memory.prompts.proof import Evidence, Verdict
 from chat_memory.prompts.summaries import SUMMARY_SHARE, append_lines, name_left
 from chat_memory.prompts.tokens import count_facts, count_tokens, fit_words
@@ -130,7 +130,7 @@ class Revision:
         self._note_orphan(proposal, rivals)
         same = next((fact for fact in rivals if self._says_same(fact, proposal)), None)
         if same is not None and same.id in self.confirmed:
-            self._renew(self.confirmed, same)
+            self._renew(self.confirmed, same, proposal)
             return
         later = next((fact for fact in rivals if fact.id in self.confirmed and _is_newer(fact, proposal)), None)
         if later is not None:
@@ -171,7 +171,7 @@ class Revision:
 
     def _infer(self, proposal: ProposedFact, verdict: Verdict) -> None:
         """Admit an assumption; it may replace assumptions, never a confirmed fact."""
-        if any(self._says_same(fact, proposal) for fact in self.confirmed.values()):
+        if any(_echoes(fact, proposal) for fact in self.confirmed.values()):
             self._refuse(proposal, verdict.reason or "already confirmed", "dropped")
             return
         rivals = self._rivals(proposal, list(self.inferred.values()))
@@ -186,7 +186,7 @@ class Revision:
             self._note_orphan(proposal, rivals)
         same = next((fact for fact in rivals if self._says_same(fact, proposal)), None)
         if same is not None:
-            self._renew(self.inferred, same)
+            self._renew(self.inferred, same, proposal)
         else:
             self._place(self.inferred, self._fact(proposal, verdict), rivals, added=True)
 
@@ -258,8 +258,9 @@ class Revision:
             self.added.append(new)
         holder[new.id] = new
 
-    def _renew(self, holder: dict[str, Fact], fact: Fact) -> None:
-        if fact.last_version < self.version:
+    def _renew(self, holder: dict[str, Fact], fact: Fact, proposal: ProposedFact) -> None:
+        """Note that a fact was said again; one turn says a thing once, however often it is retold."""
+        if fact.last_version < self.version and proposal.source_seq > fact.source_seq:
             holder[fact.id] = self.renewed[fact.id] = fact.model_copy(update={"last_version": self.version})
 
     def _refuse(self, proposal: ProposedFact, reason: str, outcome: Outcome) -> None:
@@ -281,6 +282,11 @@ class Revision:
             first_version=self.version,
             last_version=self.version,
         )
+
+
+def _echoes(fact: Fact, proposal: ProposedFact) -> bool:
+    """Tell whether an assumption only repeats a confirmed fact, under its key or another for the same attribute."""
+    return _same_value(fact.value, proposal.value) and (fact.key == proposal.key or names_same(fact.key, proposal.key))
 
 
 def _is_newer(fact: Fact, proposal: ProposedFact) -> bool:

@@ -42,8 +42,11 @@ REPORTS = lexicon(
 )
 _PAST = lexicon("formerly previously früher antes avant prima vroeger раньше")
 """What was: `I used to live in Rome` says nothing of today."""
+_STATES = frozenset({"lived", "worked"})
+"""Past too, unless `I have lived here for a year`."""
 _ACCUSTOMED = lexicon("am i'm is it's are you're we're they're be been being was were get gets getting got not")
 """Before `used to` these make it a habit, not a past: `I'm used to the cold`."""
+_PERFECT = lexicon("have i've we've having")
 _AFFIRMS = lexicon("yes yeah yep yup correct right exactly indeed sure ok okay true absolutely definitely perfect")
 OWN_VOICE = frozenset({"i", "we", "i've", "we've", "already", "just"})
 """Before a report these make it the user's own: `as I said`."""
@@ -138,10 +141,15 @@ def _marks(scope: Scope, words: Sequence[str], place: int, word: str) -> bool:
     if scope == "condition":
         return word in CONDITIONS or (word == "say" and (place == 0 or words[place - 1] in {"'s", "us", "let's"}))
     if scope == "past":
-        return word in _PAST or (
-            word == "used" and words[place + 1 : place + 2] == ["to"] and words[max(place - 1, 0)] not in _ACCUSTOMED
-        )
+        return _is_past(words, place, word)
     return scope == "report" and word in REPORTS and not OWN_VOICE.intersection(words[max(place - 2, 0) : place])
+
+
+def _is_past(words: Sequence[str], place: int, word: str) -> bool:
+    before = words[max(place - 2, 0) : place]
+    if word == "used":
+        return words[place + 1 : place + 2] == ["to"] and _ACCUSTOMED.isdisjoint(before[-1:])
+    return word in _PAST or (word in _STATES and _PERFECT.isdisjoint(before))
 
 
 def _answers(words: Sequence[str], place: int) -> bool:
