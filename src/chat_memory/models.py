@@ -119,7 +119,8 @@ Basis = Literal["user_stated", "user_affirmed", "assistant_said", "inferred", "o
 class Fact(Frozen):
     """One admitted statement, with the words that prove it.
 
-    `quote` is copied from turn `source_seq`, so it survives retention; versions count from 1.
+    `quote` is copied from turn `source_seq`, so it survives retention; versions count from 1. No turn up to
+    `settled_seq` changes it: that was the last one when a person gave a verdict on it.
     """
 
     id: str
@@ -130,6 +131,11 @@ class Fact(Frozen):
     quote: str
     first_version: int
     last_version: int
+    settled_seq: int = 0
+
+    def outlasts(self, seq: int) -> bool:
+        """Tell whether turn `seq` is too old to change this fact: what proves it was said later, or decided later."""
+        return seq < self.source_seq or seq <= self.settled_seq
 
 
 class Rejected(Frozen):
@@ -149,6 +155,28 @@ class Memory(Frozen):
     llm_inferred: tuple[Fact, ...] = ()
     general_summary: str = ""
     rejected: tuple[Rejected, ...] = Field(default=(), exclude=True)
+
+
+class Confirmation(Frozen):
+    """A fact that is right, by the user's own words in attested turn `seq`; without a quote a person is asked."""
+
+    id: str = ""
+    seq: int = 0
+    quote: str = ""
+
+
+class Correction(Confirmation):
+    """A fact whose value is another, by the user's own words in attested turn `seq`."""
+
+    value: str = ""
+
+
+class Verdicts(Frozen):
+    """What one call wants of a memory; `reject` names facts by id."""
+
+    confirm: tuple[Confirmation, ...] = ()
+    correct: tuple[Correction, ...] = ()
+    reject: tuple[str, ...] = ()
 
 
 class ProposedFact(Frozen):
@@ -235,3 +263,11 @@ class Provisional:
     change: Change
     before: Memory
     after: Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Heir:
+    """What took the place of a fact that is gone (None: nothing did), and in which version."""
+
+    fact: Fact | None
+    version: int

@@ -56,7 +56,8 @@ class MemoryReply(Frozen):
     """A chat's memory and pending turns at one moment; empty at version 0 for a chat nobody wrote to.
 
     `lag_ms` is the age of the oldest pending turn. `left_out` names the fields, and how many facts or lines of them,
-    that `max_tokens` had no room for. `folded` counts the turns a summarize call waited for.
+    that `max_tokens` had no room for. `folded` counts the turns a summarize call waited for, `done` says what a
+    revise_memory call changed, by the ids of facts.
     """
 
     chat_id: str
@@ -73,6 +74,7 @@ class MemoryReply(Frozen):
     pending_omitted: Omitted | None = None
     left_out: dict[str, int] | None = None
     folded: int | None = None
+    done: tuple[str, ...] | None = None
 
 
 class ChatLine(Frozen):

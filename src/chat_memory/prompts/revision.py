@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from chat_memory.models import Change, Fact, Memory, ProposedFact, Refused, Replaced
+from chat_memory.models import Change, Fact, Memory, ProposedFact, Refused, Rejected, Replaced
 from chat_memory.prompts.keys import renames
 from chat_memory.prompts.proof import Evidence, Verdict
+from chat_memory.prompts.rejections import Rejections
 from chat_memory.prompts.summaries import fit_lines, name_left
 from chat_memory.prompts.tokens import count_facts, count_tokens
 from chat_memory.prompts.words import key_words, words
@@ -39,6 +40,8 @@ class Revision:
     limit: int
     confirmed: dict[str, Fact]
     inferred: dict[str, Fact]
+    rejected: tuple[Rejected, ...] = ()
+    rejections: Rejections = field(default_factory=lambda: Rejections(()))
     added: list[Fact] = field(default_factory=list[Fact])
     renewed: dict[str, Fact] = field(default_factory=dict[str, Fact])
     replaced: list[Replaced] = field(default_factory=list[Replaced])
@@ -51,10 +54,15 @@ class Revision:
     @classmethod
     def of(cls, memory: Memory, version: int, limit: int) -> Self:
         """Start from a memory; `limit` is what all of the next one may cost, tokens."""
-        return cls(version, limit, _by_id(memory.user_confirmed), _by_id(memory.llm_inferred))
+        confirmed, inferred = _by_id(memory.user_confirmed), _by_id(memory.llm_inferred)
+        return cls(version, limit, confirmed, inferred, memory.rejected, Rejections(memory.rejected))
 
     def settle(self, proposal: ProposedFact, evidence: Evidence) -> None:
-        """Give one proposal the place its evidence earns."""
+        """Give one proposal the place its evidence earns; what a person rejected has none."""
+        objection = self.rejections.object_to(proposal)
+        if objection:
+            self._refuse(proposal, objection, dropped=True)
+            return
         if proposal.op == "retract":
             self._retract(proposal, evidence)
             return
@@ -83,12 +91,14 @@ class Revision:
 
     def close(self, old_summary: str, summary: str) -> Admitted:
         """Fit the cap (rule 5): confirmed facts stay, the summary keeps its share, assumptions go oldest first."""
+        summary, told = self.rejections.clean(summary, [*self.confirmed.values(), *self.inferred.values()])
         kept, trimmed = fit_lines(summary, self.summary_room())
         self._evict(self.limit - self._count(self.confirmed.values()) - count_tokens(kept))
         memory = Memory(
             user_confirmed=tuple(self.confirmed.values()),
             llm_inferred=tuple(self.inferred.values()),
             general_summary=kept,
+            rejected=self.rejected,
         )
         change = Change(
             added=tuple(self.added),
@@ -96,7 +106,7 @@ class Revision:
             replaced=tuple(self.replaced),
             refused=tuple(self.refused),
             evicted=tuple(self.evicted),
-            left_summary=name_left(old_summary, [kept, *self.texts()], trimmed),
+            left_summary=name_left(old_summary, [kept, *self.texts()], [*told, *trimmed]),
         )
         return Admitted(memory, change)
 
@@ -118,12 +128,14 @@ class Revision:
         if same is not None and same.id in self.confirmed:
             self._renew(self.confirmed, same)
             return
-        later = next((fact for fact in rivals if fact.id in self.confirmed and _is_newer(fact, proposal)), None)
+        later = next(
+            (fact for fact in rivals if fact.id in self.confirmed and fact.outlasts(proposal.source_seq)), None
+        )
         if later is not None:
             self._refuse(proposal, f"the user said otherwise later, in turn {later.source_seq}", dropped=True)
             return
         new = self._fact(proposal, verdict) if same is None else _promoted(same, proposal, self.version)
-        gone = [fact for fact in rivals if fact is not same and not _is_newer(fact, proposal)]
+        gone = [fact for fact in rivals if fact is not same and not fact.outlasts(proposal.source_seq)]
         after = [fact for fact in self.confirmed.values() if fact not in gone]
         if self._count([*after, new]) > self.limit:
             self._refuse(proposal, "no room", dropped=True)
@@ -159,7 +171,7 @@ class Revision:
         others = [fact for fact in rivals if not self._says_same(fact, proposal)]
         if others and verdict.reason:
             return verdict.reason
-        later = next((fact for fact in others if _is_newer(fact, proposal)), None)
+        later = next((fact for fact in others if fact.outlasts(proposal.source_seq)), None)
         return f"turn {later.source_seq} says otherwise, and is later" if later else ""
 
     def _retract(self, proposal: ProposedFact, evidence: Evidence) -> None:
@@ -245,10 +257,6 @@ class Revision:
             first_version=self.version,
             last_version=self.version,
         )
-
-
-def _is_newer(fact: Fact, proposal: ProposedFact) -> bool:
-    return fact.source_seq > proposal.source_seq
 
 
 def _promoted(fact: Fact, proposal: ProposedFact, version: int) -> Fact:

@@ -40,7 +40,7 @@ def check_chat_id(chat_id: str) -> str:
     Raises:
         InvalidInputError: empty, over 512 bytes, or with a character PostgreSQL cannot store.
     """
-    _check_text("chat_id", chat_id)
+    check_storable("chat_id", chat_id)
     _check_size("chat_id", chat_id, CHAT_ID_BYTES, "use a shorter id, such as a UUID or a hash of yours")
     return chat_id
 
@@ -48,7 +48,7 @@ def check_chat_id(chat_id: str) -> str:
 def check_key(idempotency_key: str) -> str:
     """Return the idempotency key unchanged if it can be kept; empty means none."""
     if idempotency_key:
-        _check_text("idempotency_key", idempotency_key)
+        check_storable("idempotency_key", idempotency_key)
         _check_size("idempotency_key", idempotency_key, IDEMPOTENCY_KEY_BYTES, "use a shorter key, such as a UUID")
     return idempotency_key
 
@@ -63,7 +63,7 @@ def read_turns(messages: Sequence[Message], snippet: str) -> list[NewTurn]:
         raise AmbiguousTextError(seen="both were given" if messages else "neither was given")
     field = "snippet" if snippet else "messages"
     if snippet:
-        _check_text(field, snippet)
+        check_storable(field, snippet)
         _check_size(field, snippet, CALL_BYTES, "split it over several calls")
     turns = split_snippet(snippet) if snippet else [attest(message) for message in messages]
     if not turns:
@@ -72,7 +72,7 @@ def read_turns(messages: Sequence[Message], snippet: str) -> list[NewTurn]:
         raise TooManyMessagesError(field=field, size=len(turns), limit=CALL_MESSAGES)
     for place, turn in enumerate(turns):
         name = f"{field}[{place}].content" if messages else field
-        _check_text(name, turn.content)
+        check_storable(name, turn.content)
         _check_size(name, turn.content, TURN_BYTES, "split it over several messages")
     _check_size(field, "".join(turn.content for turn in turns), CALL_BYTES, "split it over several calls")
     return turns
@@ -125,7 +125,12 @@ def hash_request(turns: Sequence[NewTurn]) -> bytes:
     return hashlib.sha256(json.dumps(body, ensure_ascii=False).encode()).digest()
 
 
-def _check_text(field: str, text: str) -> None:
+def check_storable(field: str, text: str) -> None:
+    """Refuse text that PostgreSQL cannot store, or that says nothing.
+
+    Raises:
+        InvalidInputError: names the field, and where in it.
+    """
     found = FORBIDDEN.search(text)
     if found:
         what = "a NUL character" if found[0] == "\x00" else "half of a surrogate pair"

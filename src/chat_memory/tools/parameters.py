@@ -4,12 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from chat_memory.models import CALL_MESSAGES, Message
+from chat_memory.models import CALL_MESSAGES, Confirmation, Correction, Message
 
 LONGEST_WAIT_SECONDS = 60.0
 """Longest time a call may wait for a fold: clients give up on calls after about a minute."""
-
-ChatId = Annotated[str, Field(description="Your id of this conversation, any text up to 512 bytes.")]
+ChatId = Annotated[str, Field(description="Your id of this conversation.")]
 ListedChatId = Annotated[str, Field(description="Your id of this conversation. Empty: list your latest chats.")]
 Messages = Annotated[
     list[Message],
@@ -27,3 +26,7 @@ Detail = Annotated[
 ]
 Limit = Annotated[int, Field(description="Most turns in this page.", ge=1, le=200)]
 Before = Annotated[int, Field(description="Only turns before this number. 0: from the newest.", ge=0)]
+Confirm = Annotated[list[Confirmation], Field(description="Guesses that are right.")]
+Correct = Annotated[list[Correction], Field(description="Facts with a new value.")]
+Reject = Annotated[list[str], Field(description="Ids of wrong facts.")]
+Restore = Annotated[int, Field(description="Version whose facts come back.")]
