@@ -18,6 +18,10 @@ CALL_BYTES = 1024 * 1024
 """Largest sum of contents in one call, bytes of UTF-8."""
 CALL_MESSAGES = 200
 """Most messages in one call."""
+CALL_VERDICTS = 64
+"""Most verdicts in one call."""
+LAST_NUMBER = 2**31 - 1
+"""No turn and no version has a higher one."""
 CHAT_ID_BYTES = 512
 """Longest chat id, bytes of UTF-8."""
 IDEMPOTENCY_KEY_BYTES = 512

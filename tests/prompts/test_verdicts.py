@@ -1,6 +1,7 @@
 """A person's verdicts on a memory: what each does, what it needs, and that a call does all of it or nothing."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def done(
     memory_tokens: int = 2000,
     **wanted: Sequence[object],
 ) -> Admitted:
-    admitted = give(memory, turns, past=past, memory_tokens=memory_tokens, **wanted)
+    admitted = give(memory, turns, past=past, heirs=None, memory_tokens=memory_tokens, **wanted)
     assert admitted is not None
     return admitted
 
@@ -81,7 +82,7 @@ def test_a_quote_of_the_user_confirms_a_guess() -> None:
 )
 @pytest.mark.parametrize("also", [{}, {"reject": ["home"]}])
 def test_a_quote_that_proves_nothing_confirms_nothing_and_the_whole_call_is_refused(
-    said: Turn, reason: str, also: dict[str, Sequence[object]]
+    said: Turn, reason: str, also: dict[str, Any]
 ) -> None:
     """Without _refuse_unproven a call would be answered as done that did nothing, or half of it."""
     with pytest.raises(UnprovenVerdictError, match=reason):
@@ -135,7 +136,7 @@ def test_a_fact_of_the_same_key_gives_way_to_a_persons_word() -> None:
         {"reject": ["gone"]},
     ],
 )
-def test_what_the_memory_says_already_changes_nothing(wanted: dict[str, Sequence[object]]) -> None:
+def test_what_the_memory_says_already_changes_nothing(wanted: dict[str, Any]) -> None:
     """The same verdict again finds its fact confirmed, replaced by what it said, or rejected."""
     gone = known("gone", "1")
     memory = MEMORY.model_copy(update={"rejected": (Rejected(fact=gone, upto_seq=2),)})
@@ -151,9 +152,7 @@ def test_what_the_memory_says_already_changes_nothing(wanted: dict[str, Sequence
         ({"reject": ["out"]}, "no fact 'out' now: version 3 took it out. "),
     ],
 )
-def test_a_fact_that_does_not_stand_is_refused_by_name_and_what_became_of_it(
-    wanted: dict[str, Sequence[object]], told: str
-) -> None:
+def test_a_fact_that_does_not_stand_is_refused_by_name_and_what_became_of_it(wanted: dict[str, Any], told: str) -> None:
     with pytest.raises(UnknownFactError, match=told):
         give(heirs={"old": Heir(HOME, 2), "out": Heir(None, 3)}, **wanted)
 

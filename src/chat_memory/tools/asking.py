@@ -1,7 +1,5 @@
 """The question by which a person's own word is had: what is asked is what is stored, and no chat can word it."""
 
-from collections.abc import Iterator
-
 from chat_memory.models import Fact, Memory, Verdicts
 from chat_memory.prompts.words import plain
 
@@ -23,21 +21,24 @@ def list_unproven(wanted: Verdicts) -> list[str]:
 
 
 def write_question(wanted: Verdicts, memory: Memory, past: Memory | None) -> str:
-    """Write the one question about all that is unproven; empty when nothing is, or nothing of it is there."""
-    facts = _facts(past) | {one.fact.id: one.fact for one in memory.rejected} | _facts(memory)
-    lines = [f"{place}. {line}" for place, line in enumerate(_lines(wanted, facts), 1)]
-    return "\n".join([OPENING, *lines, CLOSING]) if lines else ""
+    """Write the one question about all that is unproven; empty when nothing is, or it stands as it should."""
+    known = _facts(past) | {one.fact.id: one.fact for one in memory.rejected} | _facts(memory)
+    confirmed = {fact.id for fact in memory.user_confirmed}
+    lines = [
+        f"{_fence(known[one.id].key)} is {_fence(known[one.id].value)}"
+        for one in wanted.confirm
+        if not one.quote and one.id in known and one.id not in confirmed
+    ]
+    lines += [
+        _write_correction(one.value, known[one.id]) for one in wanted.correct if not one.quote and one.id in known
+    ]
+    return "\n".join([OPENING, *(f"{place}. {line}" for place, line in enumerate(lines, 1)), CLOSING]) if lines else ""
 
 
-def _lines(wanted: Verdicts, facts: dict[str, Fact]) -> Iterator[str]:
-    for one in wanted.confirm:
-        if not one.quote and one.id in facts:
-            yield f"{_fence(facts[one.id].key)} is {_fence(facts[one.id].value)}"
-    for other in wanted.correct:
-        if not other.quote and other.id in facts:
-            old = plain(facts[other.id].value)
-            old = old if len(old) <= OLD_CHARACTERS else f"{old[:OLD_CHARACTERS]}…"
-            yield f"{_fence(facts[other.id].key)} is {_fence(other.value)}, no longer {_fence(old)}"
+def _write_correction(value: str, fact: Fact) -> str:
+    old = plain(fact.value)
+    old = old if len(old) <= OLD_CHARACTERS else f"{old[:OLD_CHARACTERS]}…"
+    return f"{_fence(fact.key)} is {_fence(value)}, no longer {_fence(old)}"
 
 
 def _facts(memory: Memory | None) -> dict[str, Fact]:

@@ -11,17 +11,25 @@ from chat_memory.errors import (
     ForbiddenCharacterError,
     TooLargeError,
     TooManyMessagesError,
+    WrongArgumentError,
 )
 from chat_memory.models import (
     CALL_BYTES,
     CALL_MESSAGES,
+    CALL_VERDICTS,
     CHAT_ID_BYTES,
     IDEMPOTENCY_KEY_BYTES,
+    LAST_NUMBER,
     TURN_BYTES,
+    Confirmation,
+    Correction,
     Message,
     NewTurn,
     Role,
+    Verdicts,
 )
+from chat_memory.prompts.proof import VALUE_CHARS
+from chat_memory.prompts.words import plain
 
 LABEL = re.compile(r"^(user|assistant|tool|system|note):[ \t]?", re.IGNORECASE | re.MULTILINE | re.ASCII)
 ANY_LABEL = re.compile(
@@ -117,6 +125,39 @@ def _attest_opening(content: str) -> list[NewTurn]:
     own, rest = content[: other.start()].removesuffix("\n"), content[other.start() :]
     opening = [NewTurn("user", own, attested=True)] if own.strip() else []
     return [*opening, NewTurn("note", rest, attested=False)]
+
+
+def read_verdicts(
+    confirm: Sequence[Confirmation], correct: Sequence[Correction], reject: Sequence[str], restore: int
+) -> Verdicts:
+    """Take what a caller wants of a memory for what it says.
+
+    Raises:
+        InvalidInputError: nothing is asked for, one fact is named twice, or what is named cannot be.
+    """
+    wanted = Verdicts(confirm=tuple(confirm), correct=tuple(correct), reject=tuple(dict.fromkeys(reject)))
+    named = [*(one.id for one in (*confirm, *correct)), *wanted.reject]
+    if not named and not restore:
+        raise WrongArgumentError(field="revise_memory", problem="it names no fact to confirm, correct or reject")
+    if len(named) > CALL_VERDICTS:
+        raise TooManyMessagesError(field="revise_memory", size=len(named), limit=CALL_VERDICTS)
+    if twice := [fact_id for fact_id in named if named.count(fact_id) > 1]:
+        raise WrongArgumentError(field=repr(twice[0][:40]), problem="two verdicts name it")
+    for number in (restore, *(one.seq for one in (*confirm, *correct))):
+        if not 0 <= number <= LAST_NUMBER:
+            raise WrongArgumentError(field="restore or seq", problem=f"{number} is no number from 0 to {LAST_NUMBER}")
+    _check_words(wanted)
+    return wanted
+
+
+def _check_words(wanted: Verdicts) -> None:
+    proven = [*wanted.confirm, *wanted.correct]
+    for text in [*(one.id for one in proven), *wanted.reject, *(one.quote for one in proven if one.quote)]:
+        check_storable("id or quote", text)
+    for one in wanted.correct:
+        check_storable("value", one.value if one.quote else plain(one.value))
+        if len(one.value) > VALUE_CHARS:
+            raise WrongArgumentError(field="value", problem=f"it is longer than {VALUE_CHARS} characters")
 
 
 def hash_request(turns: Sequence[NewTurn]) -> bytes:

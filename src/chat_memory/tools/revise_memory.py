@@ -10,14 +10,12 @@ from chat_memory.errors import (
     UnconfirmedVerdictError,
     UnknownChatError,
     UnknownVersionError,
-    WrongArgumentError,
 )
 from chat_memory.models import Answer, Caller, Change, ChatKey, Memory, Verdicts, chat_key
 from chat_memory.prompts.docket import Bench
 from chat_memory.prompts.pacing import run_paced
 from chat_memory.prompts.tokens import count_memory, count_tokens
 from chat_memory.prompts.verdicts import judge
-from chat_memory.prompts.words import plain
 from chat_memory.replies import MemoryReply
 from chat_memory.storage import revisions, turns
 from chat_memory.storage.bell import Ring
@@ -28,14 +26,10 @@ from chat_memory.storage.revisions import Ground
 from chat_memory.telemetry import Event, log
 from chat_memory.tools.asking import MOST_ASKED, list_unproven, write_question
 from chat_memory.tools.get_memory import DEFAULT_TOKENS, read_memory
-from chat_memory.tools.intake import check_chat_id, check_storable
+from chat_memory.tools.intake import check_chat_id, read_verdicts
 from chat_memory.tools.parameters import ChatId, Confirm, Correct, Reject, Restore
 from chat_memory.tools.toolbox import Toolbox
 
-CALL_VERDICTS = 64
-"""Most verdicts in one call."""
-LAST = 2**31
-"""No version has this number."""
 OWN_WORD = "memory:confirm"
 """The scope of a person's own interface: what comes with it is the person's word."""
 ASK_SECONDS = 300.0
@@ -65,7 +59,7 @@ async def revise_memory(
     confirm, correct: name the user turn (seq) and its sentence (quote), or the user is asked.
     """
     key = chat_key(caller.owner, check_chat_id(chat_id))
-    case = _Case(box, caller, chat_id, key, check_verdicts(confirm, correct, reject, restore), restore)
+    case = _Case(box, caller, chat_id, key, read_verdicts(confirm, correct, reject, restore), restore)
     asked = await case.ask()
     revised = await revisions.revise(
         box.db, caller.owner, key, "restore" if restore else "verdict", partial(case.decide, asked=asked)
@@ -97,8 +91,10 @@ class _Case:
         Raises:
             VerdictError: it is refused before anybody is asked, or the user did not say yes.
         """
-        if OWN_WORD in self.caller.scopes or not list_unproven(self.wanted):
+        if self._is_free():
             return ""
+        if (unproven := len(list_unproven(self.wanted))) > MOST_ASKED:
+            raise TooManyMessagesError(field="what has no quote", size=unproven, limit=MOST_ASKED)
         question = await self.box.db.run(self._prepare_question)
         if not question:
             return ""
@@ -126,10 +122,13 @@ class _Case:
         following = await self._judge(session, ground, past)
         if following is None:
             return None
-        free = OWN_WORD in self.caller.scopes or not list_unproven(self.wanted)
-        if not free and write_question(self.wanted, ground.stored.memory, past) != asked:
+        if not self._is_free() and write_question(self.wanted, ground.stored.memory, past) != asked:
             raise ChangedMemoryError
         return following
+
+    def _is_free(self) -> bool:
+        """Tell whether nobody has to be asked: all of it is quoted, or a person's own interface says so."""
+        return OWN_WORD in self.caller.scopes or not list_unproven(self.wanted)
 
     async def _judge(self, session: Session, ground: Ground, past: Memory | None) -> Next | None:
         stored = ground.stored
@@ -158,33 +157,6 @@ class _Case:
         """Name the facts of a verdict that do not stand."""
         named = {*self.wanted.reject, *(one.id for one in (*self.wanted.confirm, *self.wanted.correct))}
         return named - {fact.id for fact in (*memory.user_confirmed, *memory.llm_inferred)}
-
-
-def check_verdicts(confirm: Confirm, correct: Correct, reject: Reject, restore: Restore) -> Verdicts:
-    """Take the arguments for what they say.
-
-    Raises:
-        InvalidInputError: nothing is asked for, one fact is named twice, or a text cannot be stored.
-    """
-    wanted = Verdicts(confirm=tuple(confirm), correct=tuple(correct), reject=tuple(dict.fromkeys(reject)))
-    named = [*(one.id for one in (*confirm, *correct)), *wanted.reject]
-    if not named and not restore:
-        raise WrongArgumentError(
-            field="revise_memory", problem="nothing to do: name facts to confirm, correct or reject"
-        )
-    if restore not in range(LAST):
-        raise WrongArgumentError(field="restore", problem="a version is a number from 1 on")
-    if len(named) > CALL_VERDICTS:
-        raise TooManyMessagesError(field="revise_memory", size=len(named), limit=CALL_VERDICTS)
-    if twice := [fact_id for fact_id in named if named.count(fact_id) > 1]:
-        raise WrongArgumentError(field=twice[0][:40], problem="it is named in two verdicts")
-    if (unproven := len(list_unproven(wanted))) > MOST_ASKED:
-        raise TooManyMessagesError(field="verdicts without a quote", size=unproven, limit=MOST_ASKED)
-    for place, one in enumerate(correct):
-        check_storable(f"correct[{place}].value", one.value if one.quote else plain(one.value))
-    for text in [*named, *(one.quote for one in (*confirm, *correct) if one.quote)]:
-        check_storable("id or quote", text)
-    return wanted
 
 
 def _remedy(answer: Answer) -> str:
