@@ -38,7 +38,7 @@ from chat_memory.tools.asking import MOST_ASKED, OPENING
 from chat_memory.tools.drafting import make_drafts, read_startings
 from chat_memory.tools.filling import LABEL_TOKENS, render
 from chat_memory.tools.fold import fold
-from chat_memory.tools.get_memory import DEFAULT_TOKENS, get_memory
+from chat_memory.tools.get_memory import DEFAULT_TOKENS, get_memory, read_memory
 from chat_memory.tools.revise_memory import OWN_WORD, revise_memory
 from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
@@ -125,13 +125,14 @@ async def test_a_rejected_fact_goes_with_its_line_and_comes_back_only_when_said_
     """Without the column `rejected` in read_starting the next fold would not know of it."""
     await say(box, alice, HOME)
     (fact_id, _, _) = (await evidence(box, alice))["home"]
+    await update_memory(box, alice, "a", [Message(role="user", content=f"As I said. {HOME}")])
     reply = await revise_memory(box, alice, "a", reject=[fact_id])
-    assert (reply.user_confirmed, reply.general_summary) == ({}, "")
+    assert (reply.user_confirmed, reply.general_summary, reply.pending) == ({}, "", 1)
     assert reply.done == (f"took out {fact_id}", "took 1 lines out of the summary")
     assert (await revise_memory(box, alice, "a", reject=[fact_id])).done == NOTHING
-    repeating = replace(box, summarizer=Answering(lambda _: Delta(facts=(stated("Lisbon", HOME, 1, "home"),))))
-    await say(repeating, alice, "What a day.")
-    assert "home" not in await evidence(box, alice)
+    await summarize(box, alice, "a")
+    reply = await read_memory(box, alice, "a")
+    assert (reply.user_confirmed, reply.general_summary, reply.pending) == ({}, "[2] user: As I said.", 0)
     await say(box, alice, HOME)
     assert (await evidence(box, alice))["home"][1] == "Lisbon"
 

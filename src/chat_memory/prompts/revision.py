@@ -128,14 +128,12 @@ class Revision:
         if same is not None and same.id in self.confirmed:
             self._renew(self.confirmed, same)
             return
-        later = next(
-            (fact for fact in rivals if fact.id in self.confirmed and fact.outlasts(proposal.source_seq)), None
-        )
+        later = next((fact for fact in rivals if fact.id in self.confirmed and _is_newer(fact, proposal)), None)
         if later is not None:
             self._refuse(proposal, f"the user said otherwise later, in turn {later.source_seq}", dropped=True)
             return
         new = self._fact(proposal, verdict) if same is None else _promoted(same, proposal, self.version)
-        gone = [fact for fact in rivals if fact is not same and not fact.outlasts(proposal.source_seq)]
+        gone = [fact for fact in rivals if fact is not same and not _is_newer(fact, proposal)]
         after = [fact for fact in self.confirmed.values() if fact not in gone]
         if self._count([*after, new]) > self.limit:
             self._refuse(proposal, "no room", dropped=True)
@@ -171,7 +169,7 @@ class Revision:
         others = [fact for fact in rivals if not self._says_same(fact, proposal)]
         if others and verdict.reason:
             return verdict.reason
-        later = next((fact for fact in others if fact.outlasts(proposal.source_seq)), None)
+        later = next((fact for fact in others if _is_newer(fact, proposal)), None)
         return f"turn {later.source_seq} says otherwise, and is later" if later else ""
 
     def _retract(self, proposal: ProposedFact, evidence: Evidence) -> None:
@@ -257,6 +255,10 @@ class Revision:
             first_version=self.version,
             last_version=self.version,
         )
+
+
+def _is_newer(fact: Fact, proposal: ProposedFact) -> bool:
+    return fact.outlasts(proposal.source_seq)
 
 
 def _promoted(fact: Fact, proposal: ProposedFact, version: int) -> Fact:
