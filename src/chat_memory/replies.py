@@ -76,7 +76,8 @@ class MemoryReply(Frozen):
     `lag_ms` is the age of the oldest pending turn. `size` says how much room for new facts is left, `advice` what to do
     when there is little. `left_out` names the fields, and how many facts or lines of them,
     that `max_tokens` had no room for. `recall` holds what of the chat answers the query; the summary's lines it repeats
-    are not shown twice. `folded` counts the turns a summarize call waited for.
+    are not shown twice. `folded` counts the turns a summarize call waited for, `done` says what a revise_memory call
+    changed, by the ids of facts.
     """
 
     chat_id: str
@@ -95,6 +96,7 @@ class MemoryReply(Frozen):
     left_out: dict[str, int] | None = None
     recall: tuple[Recalled, ...] | None = None
     folded: int | None = None
+    done: tuple[str, ...] | None = None
 
 
 class ChangeLine(Frozen):

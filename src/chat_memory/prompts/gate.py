@@ -4,6 +4,7 @@
 2. Its quote is whole clauses of that turn, and the value's own words stand in it side by side.
 3. What the user only said yes to, what the assistant said and what was concluded are assumptions.
 4. A fact gives way to the later word on the same key only; what was confirmed, to the user's own words only.
+   What a person rejected does not return from what was said before.
 5. The memory fits its cap: assumptions go first, oldest first; a confirmed fact never goes.
 6. What reads like an instruction to a model is quarantined: kept with the version, never in the memory.
 7. A summary that is none, repeats the prompt's examples or forgets without need is a failed fold.
@@ -89,7 +90,9 @@ def admit(
         if proposal.op == "retract":
             revision.retract(proposal, evidence)  # rules 1, 2 and 4
         else:
-            revision.settle(proposal, weigh(proposal, evidence, revision.find_confirmed(proposal.key)))  # rule 4
+            known = revision.find_confirmed(proposal.key)
+            verdict = revision.refuse_rejected(proposal) or weigh(proposal, evidence, known)
+            revision.settle(proposal, verdict)  # rule 4
     revision.refuse_rest(delta.facts[MAX_PROPOSALS:], f"beyond the first {MAX_PROPOSALS} proposals of a fold")
     summary = memory.general_summary
     if delta.summary is not None:

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from chat_memory.models import Change, Fact, Memory, Outcome, ProposedFact, Refused, Replaced
+from chat_memory.models import Change, Fact, Memory, Outcome, ProposedFact, Refused, Rejected, Replaced
 from chat_memory.prompts.eviction import choose_leaving
 from chat_memory.prompts.keys import names_same, renames
 from chat_memory.prompts.proof import Evidence, Verdict
+from chat_memory.prompts.rejections import Rejections
 from chat_memory.prompts.summaries import SUMMARY_SHARE, append_lines, name_left
 from chat_memory.prompts.tokens import count_facts, count_tokens, fit_words
 from chat_memory.prompts.words import key_words, words
@@ -42,6 +43,8 @@ class Revision:
     facts_limit: int
     confirmed: dict[str, Fact]
     inferred: dict[str, Fact]
+    rejected: tuple[Rejected, ...] = ()
+    rejections: Rejections = field(default_factory=lambda: Rejections(()))
     added: list[Fact] = field(default_factory=list[Fact])
     renewed: dict[str, Fact] = field(default_factory=dict[str, Fact])
     promoted: list[Fact] = field(default_factory=list[Fact])
@@ -57,11 +60,17 @@ class Revision:
     @classmethod
     def of(cls, memory: Memory, version: int, limit: int, facts_limit: int) -> Self:
         """Start from a memory; `limit` is what the next one may cost, `facts_limit` its confirmed facts, tokens."""
-        return cls(version, limit, facts_limit, _by_id(memory.user_confirmed), _by_id(memory.llm_inferred))
+        confirmed, inferred = _by_id(memory.user_confirmed), _by_id(memory.llm_inferred)
+        return cls(version, limit, facts_limit, confirmed, inferred, memory.rejected, Rejections(memory.rejected))
 
     def find_confirmed(self, key: str) -> Fact | None:
         """Find the confirmed fact that has a key, as far as this version has come."""
         return next((fact for fact in self.confirmed.values() if self._same_key(fact.key, key)), None)
+
+    def refuse_rejected(self, proposal: ProposedFact) -> Verdict | None:
+        """Refuse what a person rejected, where nothing later says it (rule 4)."""
+        objection = self.rejections.object_to(proposal)
+        return Verdict("", reason=objection) if objection else None
 
     def settle(self, proposal: ProposedFact, verdict: Verdict) -> None:
         """Give one proposal the place its evidence earns."""
@@ -98,6 +107,7 @@ class Revision:
 
         Confirmed facts stay, unless the cap is lower than it was.
         """
+        summary, told = self.rejections.clean(summary, [*self.confirmed.values(), *self.inferred.values()])
         self._evict(self.confirmed, self.limit)
         kept, trimmed = append_lines(summary, self.sentences, self.summary_room())
         self._evict(self.inferred, self.limit - self._count(self.confirmed.values()) - count_tokens(kept))
@@ -105,6 +115,7 @@ class Revision:
             user_confirmed=tuple(self.confirmed.values()),
             llm_inferred=tuple(self.inferred.values()),
             general_summary=kept,
+            rejected=self.rejected,
         )
         change = Change(
             added=tuple(self.added),
@@ -113,7 +124,7 @@ class Revision:
             replaced=tuple(self.replaced),
             refused=tuple(self.refused),
             evicted=tuple(self.evicted),
-            left_summary=(*self.withheld, *name_left(old_summary, [kept, *self.texts()], trimmed)),
+            left_summary=(*self.withheld, *name_left(old_summary, [kept, *self.texts()], [*told, *trimmed])),
         )
         return Admitted(memory, change)
 
@@ -290,7 +301,7 @@ def _echoes(fact: Fact, proposal: ProposedFact) -> bool:
 
 
 def _is_newer(fact: Fact, proposal: ProposedFact) -> bool:
-    return fact.source_seq > proposal.source_seq
+    return fact.outlasts(proposal.source_seq)
 
 
 def _promoted(fact: Fact, proposal: ProposedFact, version: int) -> Fact:

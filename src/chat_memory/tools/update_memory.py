@@ -27,7 +27,7 @@ async def update_memory(
 ) -> Receipt:
     """Remember what was just said in a chat. Call after every exchange.
 
-    Returns once it is durable; the memory follows in the background, and get_memory shows it at once as pending.
+    Returns once it is durable; get_memory shows it at once, as pending until the memory has it.
     """
     said = read_turns(messages, snippet)
     key = chat_key(caller.owner, check_chat_id(chat_id))
