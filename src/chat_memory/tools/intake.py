@@ -69,7 +69,7 @@ def check_query(query: str) -> str:
         InvalidInputError: over 4 KiB, or with a character no turn can hold.
     """
     if query.strip():
-        _check_text("query", query)
+        check_storable("query", query)
         _check_size("query", query, QUERY_BYTES, "ask in fewer words")
     return query.strip()
 
