@@ -8,11 +8,8 @@ from chat_memory.lab.evaluation.study import Study
 
 KNOWN: Mapping[str, Mapping[str, Mapping[str, int]]] = {
     "dialogue_state": {"sgd": {"odd": 1087, "even": 1011}, "multiwoz": {"odd": 487, "even": 512}},
-<<<<<<< HEAD
-=======
     "long_chat": {"beam": {"odd": 137, "even": 35}},
     "injection": {"bipia": {"odd": 2320, "even": 3680}},
->>>>>>> evalframe
     "redaction": {"pii": {"odd": 762, "even": 738}},
 }
 """Cases of each suite's sets, counted in the files docs/evaluation.md names: dialogues, questions, texts, strings of
