@@ -285,6 +285,13 @@ SECRETS = [
     ("the password for the lab is swordfish.", "the password for the lab is [PASSWORD]."),
     ("Password: sword fish", "Password: [PASSWORD] fish"),
     ('{"password": "sword fish", "user": "ada"}', '{"password": "[PASSWORD]", "user": "ada"}'),
+    (f"**Password:** {PASSWORD}", "**Password:** [PASSWORD]"),
+    (f"| Password | {PASSWORD} |", "| Password | [PASSWORD] |"),
+    (f"<password>{PASSWORD}</password>", "<password>[PASSWORD]</password>"),
+    (f"use password {PASSWORD} to log in", "use password [PASSWORD] to log in"),
+    (f"the password (for admin) is: {PASSWORD}", "the password (for admin) is: [PASSWORD]"),
+    (f"the password\u2019s {PASSWORD}", "the password\u2019s [PASSWORD]"),
+    (f"PW: {PASSWORD}", "PW: [PASSWORD]"),
     (f"DB_PASS={PASSWORD};Database=x", "DB_PASS=[PASSWORD];Database=x"),
     (f"password is the password: {PASSWORD}", "password is the password: [PASSWORD]"),
     (f"Passwort: {PASSWORD}", "Passwort: [PASSWORD]"),
@@ -315,7 +322,13 @@ NO_SECRETS = [
         f"commit {'3b835d1fae0c55ad'}0159f86d081884c7d659a2fe",
         "https://example.org:8080/a?b=c@d",
     ),
-    "the key is under the mat",
+    *(
+        "the key is under the mat",
+        "passwords of 8 to 16 characters",
+        "password reset on 2024-03-15",
+        "password sha256 hash",
+    ),
+    *("a password-protected file", "password is 12 characters long", "password > 8 characters"),
 ]
 PERSONAL = [
     ("ada.l+x@mail.example.org!", "[EMAIL]!"),

@@ -10,15 +10,21 @@ from chat_memory.prompts.words import lexicon
 from chat_memory.tools.placeholders import PLACEHOLDER, Stretch
 
 _PERSONS = (
-    r"pass(?:word|wd|phrase|code|wort|(?<=_pass))|pwd|kennwort|contrase\u00f1a|contrasena|mot de passe|senha|wachtwoord"
+    r"pass(?:word|wd|phrase|code|wort|(?<=_pass))|pwd|pw(?<![a-z]pw)(?=\s?[:=])"
+    r"|kennwort|contrase\u00f1a|contrasena|mot de passe|senha|wachtwoord"
     r"|\u043f\u0430\u0440\u043e\u043b\u044c|\u5bc6\u7801|\u5bc6\u78bc|\u30d1\u30b9\u30ef\u30fc\u30c9|\ube44\ubc00\ubc88\ud638"
 )
 _MACHINES = (
     r"secret|token(?!s)|credential|(?:api|access|auth|private|signing|encryption|account|license|recovery|bot)[ _-]?key"
 )
 """How secrets are announced: those people choose, in ten languages, and those machines draw."""
-_FOR = r"(?:\s(?:for|of|to|on|at)\s[\w .@/-]{1,40}?)?"
-_GIVES = r"(?:\\?[\"'`\]])?\s{0,3}(?:(?P<sign>:=|=>|[:=\uff1a])|\b(?:is|was|are)\b(?:\snow\b|\sset\sto\b)?)\s{0,3}"
+_FOR = r"(?:\s\([^()\n]{1,40}\)|\s(?:for|of|to|on|at)\s[\w .@/-]{1,40}?)?"
+_GIVES = (
+    r"(?:\\?[\"'`\]]|[*_]{1,3})?\s{0,3}"
+    r"(?:(?P<sign>(?:\bis\s?)?(?::=|=>|->|[:=|>\uff1a])|(?<=\s)[\u2013\u2014-](?=\s))"
+    r"|(?P<verb>\b(?:is|was|are)\b(?:\snow\b|\sset\sto\b)?|['\u2019]s\b)|(?<=\s)(?=\w{0,40}\d))"
+    r"(?:[*_]{1,3}(?=\s))?\s{0,3}"
+)
 _GIVEN = re.compile(rf"(?:(?P<persons>{_PERSONS})|{_MACHINES})s?(?={_FOR}{_GIVES}(?P<value>\S))")
 _VALUE = re.compile(
     r"\\?\"(?P<double>[^\"\n]{1,256}?)\\?\"|'(?P<single>[^'\n]{1,256})'|`(?P<tick>[^`\n]{1,256})`"
@@ -30,7 +36,7 @@ _BEFORE, _AFTER = 48, 24
 """How far from a secret's name a random value counts as the secret, characters: `the API key for staging: ...`."""
 
 NAME_ANCHORS = lexicon(
-    "secret token credential key pass pwd contrase kennwort senha wachtwoord"
+    "secret token credential key pass pw contrase kennwort senha wachtwoord"
     " \u043f\u0430\u0440\u043e\u043b\u044c \u5bc6\u7801 \u5bc6\u78bc"
     " \u30d1\u30b9\u30ef\u30fc\u30c9 \ube44\ubc00\ubc88\ud638"
 )
@@ -50,7 +56,7 @@ _PROSE = lexicon(
     " authentication authorization verification based one-time temporary asking ready done being using use please"
     " error denied accepted rejected incorrectly correctly ignored masked shared reused it we you they he she i"
     " choose enter create pick hash hashing bcrypt argon minimum maximum min max length user users username"
-    " email name confirm"
+    " email name confirm sha1 sha256 sha512 md5 base64 utf-8 utf8 oauth2 argon2 pbkdf2 rfc2898"
 )
 """After `password:` or `password is` these say something of the password, and are none."""
 _CODE = re.compile(
@@ -68,8 +74,14 @@ _PART_CHARACTERS = 12
 """A random value has a part this long without a sign in it; names of things have shorter ones."""
 _PIECE_CHARACTERS = 3.5
 """Letters and digits of a random value change this often at least, on average: words are longer."""
+_WHOLE_CHARACTERS, _WHOLE_PIECE_CHARACTERS = 20, 2.5
+"""The same of a value without its signs, where they part it: base64 with its `/` and `+`."""
 _RANDOM_DIGITS = 2
 _DISTINCT = 8
+_MIXED = re.compile(r"(?=\S*[^\W\d])\S{6}|\d{6,}\Z")
+"""What follows a name without a word between is a password if it looks like one: `use password ab12cd`."""
+_ENDS = {"=": "[;&]", ">": "<", "|": r"\|"}
+"""What ends a value that a sign gives: the next setting, the closing tag, the next cell."""
 _LEAST_PASSWORD = 3
 _LEAST_ASSIGNED = 8
 
@@ -95,6 +107,8 @@ def _take_given(text: str, given: re.Match[str], found: re.Match[str]) -> Iterat
     start, end = _trim(found, given["sign"])
     value = text[start:end]
     signed = given["sign"] is not None or found["bare"] is None
+    if not signed and given["verb"] is None and not _MIXED.match(value):
+        return
     if found["bare"] and _VARIABLE.fullmatch(value):
         return
     if given["persons"] and _is_password(value, signed=signed, last=_ends_clause(text, end)):
@@ -110,8 +124,7 @@ def _trim(found: re.Match[str], sign: str | None) -> tuple[int, int]:
     if kind != "bare":
         return start, end
     value = found["bare"] if not found["bare"].endswith(":") else ""  # the next line's label, not a value
-    if sign == "=":
-        value = re.split("[;&]", value, maxsplit=1)[0]
+    value = re.split(_ENDS.get(sign or "", r"\Z"), value, maxsplit=1)[0]
     return start, start + len(value.rstrip(".,;:!?)}>" if "[" in value else ".,;:!?)}>]"))
 
 
@@ -120,7 +133,7 @@ def _ends_clause(text: str, end: int) -> bool:
 
 
 def _is_password(value: str, *, signed: bool, last: bool) -> bool:
-    if len(value) < _LEAST_PASSWORD or value.lower() in _PROSE or is_stand_in(value):
+    if sum(map(str.isalnum, value)) < _LEAST_PASSWORD or value.lower() in _PROSE or is_stand_in(value):
         return False
     return signed or last or any(not sign.isalpha() for sign in value.strip("-'"))
 
@@ -133,8 +146,15 @@ def _is_near_name(small: str, start: int, end: int) -> bool:
 
 def _is_random(value: str, least: int) -> bool:
     """Tell whether a value looks drawn, not written: a long part of letters and digits that change often."""
-    part = max(_PARTS.findall(value), key=len, default="")
+    parts = _PARTS.findall(value)
+    whole = "".join(parts)
+    return _changes(max(parts, key=len, default=""), least, _PIECE_CHARACTERS) or _changes(
+        whole, max(least, _WHOLE_CHARACTERS), _WHOLE_PIECE_CHARACTERS
+    )
+
+
+def _changes(part: str, least: int, piece: float) -> bool:
     digits = sum(sign.isdigit() for sign in part)
-    if len(part) < least or digits < _RANDOM_DIGITS or digits == len(part) or len(set(value)) < min(_DISTINCT, least):
+    if len(part) < least or digits < _RANDOM_DIGITS or digits == len(part) or len(set(part)) < min(_DISTINCT, least):
         return False
-    return len(part) / len(_PIECES.findall(part)) <= _PIECE_CHARACTERS
+    return len(part) / len(_PIECES.findall(part)) <= piece

@@ -7,6 +7,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, is_valid_number, parse
 
@@ -190,7 +191,13 @@ def _find_phone(text: str, groups: Sequence[tuple[int, int]], lookups: Lookups) 
     """Find the number that begins with the first group: the longest that is in a plan, else the longest, by a cue."""
     start = groups[0][0]
     start -= len(_OPENING.search(text, max(start - 2, 0), start)[0])  # type: ignore[index] # it may be empty, so it matches
-    ends = [end for _, end in reversed(groups) if _is_shaped(text[start:end]) and not _GOES_ON.match(text, end)]
+    counts = accumulate(last - first for first, last in groups)
+    ends = [
+        end
+        for count, (_, end) in zip(counts, groups, strict=True)
+        if count in _PHONE_DIGITS and _is_shaped(text[start:end]) and not _GOES_ON.match(text, end)
+    ]
+    ends.reverse()
     for end in ends:
         number = lookups.ask(text[start:end])
         if number:
@@ -201,12 +208,7 @@ def _find_phone(text: str, groups: Sequence[tuple[int, int]], lookups: Lookups) 
 
 def _is_shaped(written: str) -> bool:
     opened = written.count("(")
-    return (
-        len(_digits(written)) in _PHONE_DIGITS
-        and opened == written.count(")") <= 1
-        and not _DATE.search(written)
-        and not _WIDE.search(written)
-    )
+    return opened == written.count(")") <= 1 and not _DATE.search(written) and not _WIDE.search(written)
 
 
 def _extend(text: str, start: int, end: int, number: str) -> Stretch:
