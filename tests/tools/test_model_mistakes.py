@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from chat_memory.server.catalogue import CATALOGUE
 from chat_memory.storage.database import Database
 from chat_memory.tools.toolbox import Toolbox
 from tests.messages_server import MessagesServer, messages_server, saying
-from tests.tools.test_model_folds import KEY, asking, recall, tell, versions_of, working
+from tests.tools.test_model_folds import CALLER, KEY, asking, recall, tell, versions_of, working
 
 
 class Mistake(NamedTuple):
@@ -170,3 +171,22 @@ async def test_what_the_user_said_again_is_noted_once(db: Database, box: Toolbox
         await tell(asked, "a", "Quick, please.")
     confirmed = [len(version.delta.confirmed) for version in await versions_of(db, "a")]
     assert confirmed in ([0, 0, 1], [1, 0, 0])
+
+
+@pytest.mark.parametrize(("setting", "field"), [("true", "user_confirmed"), ("false", "llm_inferred")])
+async def test_a_yes_confirms_what_the_user_named_where_that_is_set(
+    db: Database, box: Toolbox, provider: MessagesServer, setting: str, field: str
+) -> None:
+    """Without the turns a yes leans on in _cited the gate would see the yes alone, and confirm nothing."""
+    messages = [
+        {"role": "user", "content": "Could my budget be 500?"},
+        {"role": "assistant", "content": "So is your budget 500?"},
+        {"role": "user", "content": "Yes, exactly."},
+    ]
+    provider.next_faults = [answer(state("budget", "500", "Yes, exactly.", 3, "user_affirmed"))]
+    async with asking(db, box, provider.url, AFFIRMED_CONFIRMS=setting) as asked, working(asked):
+        await CATALOGUE["update_memory"].call(asked, CALLER, {"chat_id": "a", "messages": messages, "wait_seconds": 30})
+        memory = await recall(asked, "a")
+    assert memory[field] == {"budget": "500"}
+    ((fact,),) = [getattr(version.memory, field) for version in await versions_of(db, "a")]
+    assert (fact.basis, fact.source_seq) == ("user_affirmed", 1 if field == "user_confirmed" else 3)
