@@ -21,6 +21,10 @@ ChatMemoryError
 │   ├── ChangedMemoryError
 │   ├── FullRejectionsError
 │   └── FullMemoryError
+├── ContinueError                    a chat cannot begin with what another holds
+│   ├── BegunOtherwiseError
+│   ├── UnfoldedChatError
+│   └── NothingToCarryError
 ├── OwnerMismatchError               a row that is not the caller's: never shown
 ├── SettingsError                    the process was configured wrongly
 │   ├── UnknownSettingError
@@ -171,6 +175,22 @@ class FullRejectionsError(VerdictError):
 
 class FullMemoryError(VerdictError):
     """The memory has no room for this: {needed} tokens, its cap has {room}. Nothing was written: reject facts that are not needed, in the same call."""
+
+
+class ContinueError(ChatMemoryError):
+    """Chat {chat_id!r} cannot be continued."""
+
+
+class BegunOtherwiseError(ContinueError):
+    """Chat {chat_id!r} began {how}: only the first update_memory of a chat may name continue_from. Nothing was written: send this again without it, or with a new chat_id."""
+
+
+class UnfoldedChatError(ContinueError):
+    """{pending} turns of chat {chat_id!r} are not in its memory yet. Nothing was written: call summarize on it, then send this again."""
+
+
+class NothingToCarryError(ContinueError):
+    """Chat {chat_id!r} has no memory to carry over. Nothing was written: send this again without continue_from."""
 
 
 class OwnerMismatchError(ChatMemoryError):

@@ -120,11 +120,19 @@ Basis = Literal["user_stated", "user_affirmed", "assistant_said", "inferred", "o
 """How a fact is known. Only `user_stated` (and `operator`, a person's verdict) may be confirmed."""
 
 
+class Origin(Frozen):
+    """Where a carried fact was said: turn `seq` of another chat of the same owner."""
+
+    chat_id: str
+    seq: int
+
+
 class Fact(Frozen):
     """One admitted statement, with the words that prove it.
 
-    `quote` is copied from turn `source_seq`, so it survives retention; versions count from 1. No turn up to
-    `settled_seq` changes it: that was the last one when a person gave a verdict on it.
+    `quote` is copied from turn `source_seq`, so it survives retention; versions count from 1. A fact that was carried
+    over from another chat names its turn there as `origin`; its `source_seq` is 0, before every turn of this chat. No
+    turn up to `settled_seq` changes it: that was the last one when a person gave a verdict on it.
     """
 
     id: str
@@ -135,6 +143,7 @@ class Fact(Frozen):
     quote: str
     first_version: int
     last_version: int
+    origin: Origin | None = None
     settled_seq: int = 0
 
     def outlasts(self, seq: int) -> bool:
@@ -205,13 +214,26 @@ class Delta(Frozen):
 class Usage(Frozen):
     """What a fold cost: tokens read and written, and US dollars; 0 without a model.
 
-    `tokens_cached` are those of `tokens_in` that came from the provider's cache.
+    `tokens_cached` are those of `tokens_in` that came from the provider's cache, `estimated_out` what our counter makes
+    of the text of `tokens_out`.
     """
 
     tokens_in: int = 0
     tokens_out: int = 0
     tokens_cached: int = 0
     cost_usd: float = 0.0
+    estimated_out: int = 0
+
+
+class Counting(Frozen):
+    """How a memory's tokens were counted: by our estimate, times what `model` counted of its own answers by it."""
+
+    factor: float = 1.0
+    model: str = ""
+
+    def __str__(self) -> str:
+        """Name the method, as it is stored with each version."""
+        return f"fitted*{self.factor:.2f}:{self.model}" if self.model else "fitted"
 
 
 class Draft(Frozen):
@@ -229,6 +251,7 @@ class Draft(Frozen):
     usage: Usage = Usage()
     degraded: bool = False
     replaces_version: int | None = None
+    counting: Counting = Counting()
 
 
 class Replaced(Frozen):

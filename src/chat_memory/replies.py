@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from chat_memory.models import Basis, Frozen, Role
+from chat_memory.models import Basis, Frozen, Origin, Role
 
 
 class Receipt(Frozen):
@@ -24,13 +24,14 @@ class Receipt(Frozen):
 
 
 class Evidence(Frozen):
-    """A fact with what proves it."""
+    """A fact with what proves it: a turn of this chat, or (`origin`, seq 0) of the one it was carried over from."""
 
     value: str
     id: str
     basis: Basis
     seq: int
     quote: str
+    origin: Origin | None = None
 
 
 class TurnReply(Frozen):
@@ -55,9 +56,10 @@ class Omitted(Frozen):
 class MemoryReply(Frozen):
     """A chat's memory and pending turns at one moment; empty at version 0 for a chat nobody wrote to.
 
-    `lag_ms` is the age of the oldest pending turn. `left_out` names the fields, and how many facts or lines of them,
-    that `max_tokens` had no room for. `folded` counts the turns a summarize call waited for, `done` says what a
-    revise_memory call changed, by the ids of facts.
+    `lag_ms` is the age of the oldest pending turn. `size` says how much room for new facts is left, `advice` what to
+    do when there is little. `left_out` names the fields, and how many facts or lines of them, that `max_tokens` had no
+    room for. `folded` counts the turns a summarize call waited for, `done` says what a revise_memory call changed, by
+    the ids of facts.
     """
 
     chat_id: str
@@ -67,6 +69,7 @@ class MemoryReply(Frozen):
     lag_ms: int = 0
     degraded: bool = False
     size: Literal["ok", "near", "full"] = "ok"
+    advice: str | None = None
     user_confirmed: dict[str, str | Evidence] = Field(default_factory=dict[str, str | Evidence])
     llm_inferred: dict[str, str | Evidence] = Field(default_factory=dict[str, str | Evidence])
     general_summary: str = ""
@@ -87,9 +90,10 @@ class ChatLine(Frozen):
 
 
 class ChatListReply(Frozen):
-    """An owner's latest chats, last written first."""
+    """An owner's latest chats, last written first; `left_out` counts those that `max_tokens` had no room for."""
 
     chats: tuple[ChatLine, ...]
+    left_out: int | None = None
 
 
 class HistoryReply(Frozen):

@@ -27,7 +27,7 @@ HOT: dict[str, tuple[object, ...]] = {
     "folds.store_drafts": (*LEASES, ["{}"], [1]),
     "folds.write_unchanged": (
         *LEASES,
-        *([value] for value in ("[]", "[]", "", 0, 1, False, 1, 1, "{}", "{}", "test", "", 0, 0, 0, 0.0, False)),
+        *([value] for value in ("[]", "[]", "", 0, 1, False, 1, 1, "{}", "{}", "test", "", 0, 0, 0, 0.0, False, "")),
         *(ZERO, "channel"),
     ),
     "folds.hold_leases": LEASES,

@@ -28,7 +28,6 @@ from chat_memory.models import (
     Role,
 )
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
-from chat_memory.prompts.tokens import count_tokens
 from chat_memory.replies import MemoryReply
 from chat_memory.storage import memory_versions
 from chat_memory.storage.bell import Ring
@@ -36,7 +35,7 @@ from chat_memory.storage.database import Database
 from chat_memory.storage.memory_versions import Version
 from chat_memory.tools.asking import MOST_ASKED, OPENING
 from chat_memory.tools.drafting import make_drafts, read_startings
-from chat_memory.tools.filling import LABEL_TOKENS, render
+from chat_memory.tools.fence import count_reply
 from chat_memory.tools.fold import fold
 from chat_memory.tools.get_memory import DEFAULT_TOKENS, get_memory, read_memory
 from chat_memory.tools.revise_memory import OWN_WORD, revise_memory
@@ -363,7 +362,7 @@ async def test_a_reply_says_what_was_done_and_fits(box: Toolbox, alice: Caller) 
     reply = await revise_memory(box, alice, "a", reject=ids[:40])
     assert reply.done is not None
     assert reply.done[-1] == "and 16 changes more"
-    assert count_tokens(render(reply)) + LABEL_TOKENS <= DEFAULT_TOKENS
+    assert count_reply(reply) <= DEFAULT_TOKENS
 
 
 async def test_who_waits_for_the_chat_hears_of_it(box: Toolbox, alice: Caller) -> None:

@@ -37,7 +37,7 @@ def undo(memory: Memory, version: int, provisional: Provisional, memory_tokens: 
     )
 
 
-def admit_replacement(
+def admit_replacement(  # noqa: PLR0913 - all but what it works on go by name
     memory: Memory,
     provisional: Provisional,
     delta: Delta,
@@ -46,6 +46,7 @@ def admit_replacement(
     base_version: int,
     version: int,
     memory_tokens: int,
+    factor: float = 1.0,
     forbidden_echoes: Sequence[str] = (),
 ) -> Admitted:
     """Apply what a delta proves to a memory without what the provisional version added, and name all that left.
@@ -61,7 +62,13 @@ def admit_replacement(
         base = base.model_copy(update={"general_summary": memory.general_summary})
         delta = delta.model_copy(update={"summary": None})
     admitted = admit(
-        base, delta, turns, version=version, memory_tokens=memory_tokens, forbidden_echoes=forbidden_echoes
+        base,
+        delta,
+        turns,
+        version=version,
+        memory_tokens=memory_tokens,
+        factor=factor,
+        forbidden_echoes=forbidden_echoes,
     )
     return Admitted(admitted.memory, _tell(memory, base, admitted))
 

@@ -228,6 +228,7 @@ def _versions(writings: Sequence[Writing]) -> tuple[object, ...]:
         [draft.usage.tokens_cached for draft in drafts],
         [draft.usage.cost_usd for draft in drafts],
         [draft.degraded for draft in drafts],
+        [str(draft.counting) for draft in drafts],
     )
 
 

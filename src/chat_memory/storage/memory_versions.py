@@ -28,6 +28,7 @@ class Version:
     tokens_cached: int
     cost_usd: float
     degraded: bool
+    counting: str
     created_at: datetime
 
 

@@ -42,14 +42,14 @@ ANY_LABEL = re.compile(
 FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 
 
-def check_chat_id(chat_id: str) -> str:
-    """Return the chat id unchanged if it can name a chat.
+def check_chat_id(chat_id: str, field: str = "chat_id") -> str:
+    """Return the chat id, given as `field`, unchanged if it can name a chat.
 
     Raises:
         InvalidInputError: empty, over 512 bytes, or with a character PostgreSQL cannot store.
     """
-    check_storable("chat_id", chat_id)
-    _check_size("chat_id", chat_id, CHAT_ID_BYTES, "use a shorter id, such as a UUID or a hash of yours")
+    check_storable(field, chat_id)
+    _check_size(field, chat_id, CHAT_ID_BYTES, "use a shorter id, such as a UUID or a hash of yours")
     return chat_id
 
 

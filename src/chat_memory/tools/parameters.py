@@ -19,6 +19,7 @@ Snippet = Annotated[
     Field(description="Instead of messages: free text. Only a 'User:' block that opens it counts as the user's word."),
 ]
 IdempotencyKey = Annotated[str, Field(description="Same key, same body: written once, however often you retry.")]
+ContinueFrom = Annotated[str, Field(description="First call: chat_id to carry memory over from.")]
 WaitSeconds = Annotated[float, Field(description="Wait up to this long for the fold.", ge=0, le=LONGEST_WAIT_SECONDS)]
 MaxTokens = Annotated[int, Field(description="Cap of this reply; what had no room is named.", ge=256, le=100_000)]
 Detail = Annotated[
