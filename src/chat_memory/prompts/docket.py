@@ -186,6 +186,7 @@ class Docket:
             "quote": "",
             "source_seq": head,
             "settled_seq": head,
+            "origin": None,
         }
         return fact.model_copy(update=told | {"last_version": self.bench.version})
 

@@ -105,10 +105,10 @@ class Revision:
     def close(self, old_summary: str, summary: str) -> Admitted:
         """Fit the cap (rule 5): the summary keeps its share, assumptions go oldest first; whatever leaves is named.
 
-        Confirmed facts stay, unless the cap is lower than it was.
+        Confirmed facts stay, unless the cap is lower than it was. What says a rejected fact leaves the summary.
         """
-        summary, told = self.rejections.clean(summary, [*self.confirmed.values(), *self.inferred.values()])
         self._evict(self.confirmed, self.limit)
+        summary, told = self.rejections.clean(summary, [*self.confirmed.values(), *self.inferred.values()])
         kept, trimmed = append_lines(summary, self.sentences, self.summary_room())
         self._evict(self.inferred, self.limit - self._count(self.confirmed.values()) - count_tokens(kept))
         memory = Memory(
