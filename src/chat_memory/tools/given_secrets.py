@@ -65,7 +65,9 @@ _CODE = re.compile(
     r"|(?i:self|this|req|request|user|config|settings|os|process|env|data|form|args|options|params|body|ctx|app|models)\."
 )
 """What stands in place of a password in code and templates: `${PASSWORD}`, `<password>`, `input()`."""
-_VARIABLE = re.compile(r"[a-z_]*(?:password|passwd|pwd|secret|token|hash|key|env)[a-z_]*", re.IGNORECASE)
+_VARIABLE = re.compile(
+    r"(?i:(?:[a-z]+_)*(?:password|passwd|pwd|secret|token|hash|env)(?:_[a-z]+)*)|[a-z]+(?:Password|Secret|Token|Hash)"
+)
 """Without quotes this names where a password is: `password=hashed_password`."""
 _OURS = re.compile(rf"{PLACEHOLDER.pattern}\W*")
 _PARTS = re.compile(r"[A-Za-z0-9]+")
