@@ -75,6 +75,10 @@ class Settings(BaseModel):
     memory_tokens: int = Field(
         default=2_000, ge=256, le=100_000, description="Cap of one memory, tokens by our counter."
     )
+    affirmed_confirms: bool = Field(
+        default=False,
+        description="A user's yes to the assistant's question confirms what the user's own words named before.",
+    )
     fold_bytes: int = Field(
         default=300_000,
         ge=262_144,
