@@ -283,6 +283,7 @@ SECRETS = [
     (f"postgresql://ada:{PASSWORD}@db.example.org/x", "postgresql://ada:[PASSWORD]@db.example.org/x"),
     (f"my password is {PASSWORD}.", "my password is [PASSWORD]."),
     ("the password for the lab is swordfish.", "the password for the lab is [PASSWORD]."),
+    ("Password: monkey", "Password: [PASSWORD]"),
     ("Password: sword fish", "Password: [PASSWORD] fish"),
     ('{"password": "sword fish", "user": "ada"}', '{"password": "[PASSWORD]", "user": "ada"}'),
     (f"**Password:** {PASSWORD}", "**Password:** [PASSWORD]"),
