@@ -14,7 +14,7 @@ from chat_memory.cli.tables import print_numbers
 from chat_memory.lab.evaluation.results import Results, write_results
 from chat_memory.lab.evaluation.running import run as run_suites
 from chat_memory.lab.evaluation.study import Half, Study
-from chat_memory.lab.evaluation.suites import SUITES
+from chat_memory.lab.evaluation.suites import SUITES, check_sets
 from chat_memory.lab.results import Numbers, describe_machine
 from chat_memory.lab.suites import choose
 from chat_memory.settings import FOREIGN, Settings, read_settings
@@ -43,6 +43,7 @@ def run(names: Sequence[str], order: Order) -> None:
         LabError: a name is no suite's, or a set is missing, broken or not whole.
     """
     chosen = choose(names, SUITES)
+    check_sets(chosen, order.data_dir)
     settings = read_settings()
     configure_logging("warning")
     console = open_console()
