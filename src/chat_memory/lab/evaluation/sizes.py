@@ -7,7 +7,6 @@ from chat_memory.lab.evaluation.finding import Finding
 from chat_memory.lab.evaluation.study import Study
 
 KNOWN: Mapping[str, Mapping[str, Mapping[str, int]]] = {
-    "injection": {"bipia": {"odd": 2320, "even": 3680}},
     "dialogue_state": {"sgd": {"odd": 1087, "even": 1011}, "multiwoz": {"odd": 487, "even": 512}},
     "long_chat": {"beam": {"odd": 137, "even": 35}},
     "injection": {"bipia": {"odd": 2320, "even": 3680}},
