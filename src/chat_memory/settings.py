@@ -68,6 +68,10 @@ class Settings(BaseModel):
     worker: bool = Field(
         default=True, description="Fold in the server process. Off: chats wait for `chat-memory work` elsewhere."
     )
+    redact: Literal["secrets", "pii"] = Field(
+        default="secrets",
+        description="What is replaced before it is stored. pii: also e-mail, phone, card, IBAN, IP and SSN.",
+    )
     memory_tokens: int = Field(
         default=2_000, ge=256, le=100_000, description="Cap of one memory, tokens by our counter."
     )

@@ -4,6 +4,7 @@
 2. Its quote is whole clauses of that turn, and the value's own words stand in it side by side.
 3. What the user only said yes to, what the assistant said and what was concluded are assumptions.
 4. A fact gives way to the later word on the same key only; what was confirmed, to the user's own words only.
+   What a person rejected does not return from what was said before.
 5. The memory fits its cap: assumptions go first, oldest first; a confirmed fact never goes.
 6. What reads like an instruction to a model is quarantined: kept with the version, never in the memory.
 7. A summary that is none, repeats the prompt's examples or forgets without need is a failed fold.
@@ -33,7 +34,7 @@ from chat_memory.prompts.proof import (
 )
 from chat_memory.prompts.revision import Admitted, Revision
 from chat_memory.prompts.summaries import COMPACT_SHARE, check_echoes, check_summary, quarantine_lines
-from chat_memory.prompts.tokens import CAP_SHARE, count_facts
+from chat_memory.prompts.tokens import CAP_SHARE, count_facts, facts_room
 
 __all__ = ["MAX_PROPOSALS", "Admitted", "admit", "weigh"]
 
@@ -68,26 +69,30 @@ def admit(
     *,
     version: int,
     memory_tokens: int,
+    factor: float = 1.0,
     forbidden_echoes: Sequence[str] = (),
     affirmed_confirms: bool = False,
 ) -> Admitted:
     """Apply what a delta proves, demote what it only claims, and name everything that gave way.
 
     `turns` holds, by seq, the turns of the fold and those existing facts cite; `version` is the one being written;
-    `memory_tokens` caps the whole memory, of which `CAP_SHARE` is used.
+    `memory_tokens` caps the whole memory, of which `CAP_SHARE` is used, and less where a model counts `factor` times as
+    many tokens as we do: never more, so that a wrong factor cannot break the cap.
 
     Raises:
         RejectedDeltaError: the whole fold fails: forbidden characters, or a summary that is none (rule 7).
     """
     _check_characters(delta)
-    limit = int(memory_tokens * CAP_SHARE)
-    revision = Revision.of(memory, version, limit)
+    limit = int(memory_tokens * CAP_SHARE / max(factor, 1.0))
+    revision = Revision.of(memory, version, limit, facts_room(memory_tokens))
     evidence = Evidence(turns, echoes=forbidden_echoes, affirmed_confirms=affirmed_confirms)
     for proposal in delta.facts[:MAX_PROPOSALS]:
         if proposal.op == "retract":
             revision.retract(proposal, evidence)  # rules 1, 2 and 4
         else:
-            revision.settle(proposal, weigh(proposal, evidence, revision.find_confirmed(proposal.key)))  # rule 4
+            known = revision.find_confirmed(proposal.key)
+            verdict = revision.refuse_rejected(proposal) or weigh(proposal, evidence, known)
+            revision.settle(proposal, verdict)  # rule 4
     revision.refuse_rest(delta.facts[MAX_PROPOSALS:], f"beyond the first {MAX_PROPOSALS} proposals of a fold")
     summary = memory.general_summary
     if delta.summary is not None:

@@ -31,6 +31,7 @@ from chat_memory.storage.folds import Next
 from chat_memory.storage.startings import Reading, Starting
 from chat_memory.telemetry import Event, log
 from chat_memory.tools.budget import refuse_beyond_budget
+from chat_memory.tools.calibrating import calibrate
 from chat_memory.tools.toolbox import Toolbox
 
 LOST_WORKERS = 10
@@ -144,6 +145,7 @@ async def _ask(
         model=summarizer.model,
         usage=proposal.usage,
         degraded=degraded,
+        counting=await calibrate(box, summarizer.model, proposal.usage),
     )
     return Drafted(claim, draft, await _admit_first(box, claim, starting, draft))
 
@@ -176,6 +178,7 @@ async def _admit(box: Toolbox, stored: StoredMemory, draft: Draft, cited: Mappin
         cited,
         version=version,
         memory_tokens=cap,
+        factor=draft.counting.factor,
         forbidden_echoes=echoes,
         affirmed_confirms=box.settings.affirmed_confirms,
     )
