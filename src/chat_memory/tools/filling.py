@@ -27,7 +27,7 @@ ADVICE = {
 NOBODY = MemoryReply(chat_id="")
 LEAST_SPARE = 24
 """Tokens of a reply that may stay unused though something is left out: about what a fact or a short line takes."""
-TRIES = 4
+TRIES = 2
 """How often a reply with room to spare is filled anew: the parts of a reply cost less together than one by one."""
 
 
