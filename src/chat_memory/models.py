@@ -18,8 +18,14 @@ CALL_BYTES = 1024 * 1024
 """Largest sum of contents in one call, bytes of UTF-8."""
 CALL_MESSAGES = 200
 """Most messages in one call."""
+CALL_VERDICTS = 64
+"""Most verdicts in one call."""
+LAST_NUMBER = 2**31 - 1
+"""No turn and no version has a higher one."""
 CHAT_ID_BYTES = 512
 """Longest chat id, bytes of UTF-8."""
+QUERY_BYTES = 4 * 1024
+"""Longest query, bytes of UTF-8: a question, not a document."""
 IDEMPOTENCY_KEY_BYTES = 512
 """Longest idempotency key, bytes of UTF-8."""
 
@@ -113,7 +119,10 @@ class Turn:
 
 
 Basis = Literal["user_stated", "user_affirmed", "assistant_said", "inferred", "operator"]
-"""How a fact is known. Only `user_stated` (and `operator`, a person's verdict) may be confirmed."""
+"""How a fact is known. Only `user_stated` and `operator`, a person's verdict, may be confirmed.
+
+So may `user_affirmed`, where CHAT_MEMORY_AFFIRMED_CONFIRMS is on.
+"""
 
 
 class Origin(Frozen):
@@ -127,7 +136,8 @@ class Fact(Frozen):
     """One admitted statement, with the words that prove it.
 
     `quote` is copied from turn `source_seq`, so it survives retention; versions count from 1. A fact that was carried
-    over from another chat names its turn there as `origin`; its `source_seq` is 0, before every turn of this chat.
+    over from another chat names its turn there as `origin`; its `source_seq` is 0, before every turn of this chat. No
+    turn up to `settled_seq` changes it: that was the last one when a person gave a verdict on it.
     """
 
     id: str
@@ -139,6 +149,11 @@ class Fact(Frozen):
     first_version: int
     last_version: int
     origin: Origin | None = None
+    settled_seq: int = 0
+
+    def outlasts(self, seq: int) -> bool:
+        """Tell whether turn `seq` is too old to change this fact: what proves it was said later, or decided later."""
+        return seq < self.source_seq or seq <= self.settled_seq
 
 
 class Rejected(Frozen):
@@ -158,6 +173,28 @@ class Memory(Frozen):
     llm_inferred: tuple[Fact, ...] = ()
     general_summary: str = ""
     rejected: tuple[Rejected, ...] = Field(default=(), exclude=True)
+
+
+class Confirmation(Frozen):
+    """A fact that is right, by the user's own words in attested turn `seq`; without a quote a person is asked."""
+
+    id: str = ""
+    seq: int = 0
+    quote: str = ""
+
+
+class Correction(Confirmation):
+    """A fact whose value is another, by the user's own words in attested turn `seq`."""
+
+    value: str = ""
+
+
+class Verdicts(Frozen):
+    """What one call wants of a memory; `reject` names facts by id."""
+
+    confirm: tuple[Confirmation, ...] = ()
+    correct: tuple[Correction, ...] = ()
+    reject: tuple[str, ...] = ()
 
 
 class ProposedFact(Frozen):
@@ -229,12 +266,16 @@ class Replaced(Frozen):
     new: Fact | None
 
 
+Outcome = Literal["demoted", "dropped", "added", "quarantined"]
+"""What became of a proposal instead: an assumption, nothing, a new fact, or kept here and nowhere else."""
+
+
 class Refused(Frozen):
     """A proposal the gate did not admit as asked, with the reason, and where it went instead."""
 
     proposal: ProposedFact
     reason: str
-    outcome: Literal["demoted", "dropped", "added"]
+    outcome: Outcome
 
 
 class Change(Frozen):
@@ -263,3 +304,11 @@ class Provisional:
     change: Change
     before: Memory
     after: Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Heir:
+    """What took the place of a fact that is gone (None: nothing did), and in which version."""
+
+    fact: Fact | None
+    version: int

@@ -1,13 +1,14 @@
 """Versions written outside a fold: a person's verdict, facts taken back or carried over, under the chat's lock."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from uuid import UUID, uuid4
 
 import anyio
+from pydantic import TypeAdapter
 
-from chat_memory.models import Change, ChatKey
+from chat_memory.models import Change, ChatKey, Fact, Heir, Memory
 from chat_memory.storage import chat_metadata, chat_work
 from chat_memory.storage.bell import Ring, ring
 from chat_memory.storage.chat_metadata import FACTS, REJECTED, StoredMemory
@@ -17,6 +18,7 @@ from chat_memory.storage.folds import Next
 from chat_memory.storage.queries import load_queries
 
 QUERIES = load_queries("revisions")
+HEIR: TypeAdapter[Fact | None] = TypeAdapter(Fact | None)
 
 Reviser: TypeAlias = Literal["verdict", "restore", "continue"]
 """Who made a version that folds no turn, in the place where a fold names its summarizer."""
@@ -121,3 +123,25 @@ async def write_revision(
         following.after.degraded,
     )
     await ring(session, Ring(key, grew=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The memory at a version, None where there is no such version, and the latest version there is."""
+
+    memory: Memory | None
+    latest: int
+
+
+async def read_past(session: Session, key: ChatKey, version: int) -> Past:
+    """Read a memory as it was at a version."""
+    row = await session.fetch_row(QUERIES["read_past"], *key, version)
+    if row is None or row["memory"] is None:
+        return Past(None, row["latest"] or 0 if row else 0)
+    return Past(Memory.model_validate_json(row["memory"]), row["latest"])
+
+
+async def find_heirs(session: Session, key: ChatKey, ids: Collection[str]) -> dict[str, Heir]:
+    """Find what took the place of facts that are gone, by their ids; those no version took away are left out."""
+    rows = await session.fetch(QUERIES["find_heirs"], *key, sorted(ids)) if ids else []
+    return {row["id"]: Heir(HEIR.validate_json(row["heir"]), row["version"]) for row in rows}

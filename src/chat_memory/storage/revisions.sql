@@ -34,3 +34,22 @@ set user_confirmed = excluded.user_confirmed,
     version = excluded.version,
     degraded = excluded.degraded,
     updated_at = excluded.updated_at;
+
+-- name: read_past
+-- The memory as it was at a version, to take facts back from it, and the latest version there is.
+select past.memory, latest.version as latest
+from (
+    select max(version) as version
+    from chat_memory.memory_versions
+    where bucket = $1 and chat = $2
+) as latest
+left join chat_memory.memory_versions as past on past.bucket = $1 and past.chat = $2 and past.version = $3;
+
+-- name: find_heirs
+-- What became of facts that stand no more: asked when a verdict names one, so that the same verdict again is known for
+-- it, and another is told where to look. The latest version that took each away counts.
+select distinct on (id) replaced.item -> 'old' ->> 'id' as id, replaced.item -> 'new' as heir, kept.version
+from chat_memory.memory_versions as kept
+cross join lateral jsonb_array_elements(kept.delta -> 'replaced') as replaced (item)
+where kept.bucket = $1 and kept.chat = $2 and replaced.item -> 'old' ->> 'id' = any($3::text[])
+order by id, kept.version desc;

@@ -23,7 +23,7 @@ FOLDED_TOKENS = 8
 
 
 async def summarize(box: Toolbox, caller: Caller, chat_id: ChatId, wait_seconds: WaitSeconds = 30) -> MemoryReply:
-    """Fold everything pending into the memory now and return it, with the number of turns folded."""
+    """Fold all pending turns into the memory now and return it."""
     key = chat_key(caller.owner, check_chat_id(chat_id))
     started = await read_cursor(box, caller, chat_id)
     target = started.head_seq
