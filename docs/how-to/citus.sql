@@ -16,5 +16,6 @@ select create_distributed_table('chat_memory.tasks', 'bucket', colocate_with := 
 select create_reference_table('chat_memory.api_keys');
 select create_reference_table('chat_memory.audit_log');
 select create_reference_table('chat_memory.migrations');
+select create_reference_table('chat_memory.calibrations');
 select create_reference_table('chat_memory.model_spend');
 select create_reference_table('chat_memory.sealing_keys');

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from chat_memory.models import Basis, Frozen, Role
+from chat_memory.models import Basis, Frozen, Origin, Role
 
 
 class Receipt(Frozen):
@@ -24,7 +24,7 @@ class Receipt(Frozen):
 
 
 class Evidence(Frozen):
-    """A fact with what proves it."""
+    """A fact with what proves it: a turn of this chat, or (`origin`, seq 0) of the one it was carried over from."""
 
     value: str
     id: str
@@ -33,6 +33,7 @@ class Evidence(Frozen):
     quote: str
     first_version: int
     last_version: int
+    origin: Origin | None = None
 
 
 class TurnReply(Frozen):
@@ -57,8 +58,10 @@ class Omitted(Frozen):
 class MemoryReply(Frozen):
     """A chat's memory and pending turns at one moment; empty at version 0 for a chat nobody wrote to.
 
-    `lag_ms` is the age of the oldest pending turn. `left_out` names the fields, and how many facts or lines of them,
-    that `max_tokens` had no room for. `folded` counts the turns a summarize call waited for.
+    `lag_ms` is the age of the oldest pending turn. `size` says how much room for new facts is left, `advice` what to
+    do when there is little. `left_out` names the fields, and how many facts or lines of them, that `max_tokens` had no
+    room for. `folded` counts the turns a summarize call waited for, `done` says what a revise_memory call changed, by
+    the ids of facts.
     """
 
     chat_id: str
@@ -68,6 +71,7 @@ class MemoryReply(Frozen):
     lag_ms: int = 0
     degraded: bool = False
     size: Literal["ok", "near", "full"] = "ok"
+    advice: str | None = None
     user_confirmed: dict[str, str | Evidence] = Field(default_factory=dict[str, str | Evidence])
     llm_inferred: dict[str, str | Evidence] = Field(default_factory=dict[str, str | Evidence])
     general_summary: str = ""
@@ -75,14 +79,16 @@ class MemoryReply(Frozen):
     pending_omitted: Omitted | None = None
     left_out: dict[str, int] | None = None
     folded: int | None = None
+    done: tuple[str, ...] | None = None
 
 
 class ChangeLine(Frozen):
     """One thing that happened to a fact or a line of the summary; `was` is what stood before.
 
     `what` a version did: added, repeated (said again), confirmed (a guess the user has since stated), superseded,
-    retracted, undone (by the model's second look), evicted, demoted, dropped, quarantined, left_summary. Between two
-    versions: added, removed, changed, confirmed, demoted, left_summary, joined_summary; `version` names whose doing.
+    retracted, rejected (by a person), undone (by the model's second look), evicted, demoted, dropped, quarantined,
+    left_summary. Between two versions: added, removed, changed, confirmed, demoted, left_summary, joined_summary;
+    `version` names whose doing.
     """
 
     what: str
@@ -97,7 +103,8 @@ class ChangeLine(Frozen):
 class VersionLine(Frozen):
     """One version: the turns it folded, who made it, and what it did; `left_out` counts changes without room.
 
-    `replaces_version` names the one whose turns the model has looked at again.
+    `summarizer` is `verdict`, `restore` or `continue` where no turn was folded. `replaces_version` names the one whose
+    turns the model has looked at again, `counting` how tokens were counted where a model's own counts corrected ours.
     """
 
     version: int
@@ -108,6 +115,7 @@ class VersionLine(Frozen):
     model: str | None = None
     degraded: bool | None = None
     replaces_version: int | None = None
+    counting: str | None = None
     changes: tuple[ChangeLine, ...] = ()
     left_out: dict[str, int] | None = None
 
@@ -141,9 +149,10 @@ class ChatLine(Frozen):
 
 
 class ChatListReply(Frozen):
-    """An owner's latest chats, last written first."""
+    """An owner's latest chats, last written first; `left_out` counts those that `max_tokens` had no room for."""
 
     chats: tuple[ChatLine, ...]
+    left_out: int | None = None
 
 
 class HistoryReply(Frozen):

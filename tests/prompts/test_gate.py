@@ -5,6 +5,7 @@ import pytest
 from chat_memory.errors import RejectedDeltaError
 from chat_memory.models import Change, Delta, Fact, Memory, ProposedFact, Role, Turn
 from chat_memory.prompts.gate import Admitted, admit
+from chat_memory.prompts.revision import NO_ROOM
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
 from chat_memory.prompts.tokens import CAP_SHARE, count_memory
 from tests.prompts.said import Said, dice, fold, known, propose, turn, values
@@ -369,11 +370,11 @@ def test_assumptions_go_first_and_oldest_first() -> None:
 
 
 def test_a_confirmed_fact_without_room_is_refused_and_none_evicted() -> None:
-    """Removing the check of the limit in _confirm makes this fail."""
-    memory = Memory(user_confirmed=(known("story", "many words " * 16),))
-    admitted = fold([propose("budget", "500", "My budget is 500.")], [BUDGET], memory=memory, memory_tokens=40)
+    """Removing the check of the limit in _make_room makes this fail."""
+    memory = Memory(user_confirmed=tuple(known(f"story {place}", "many words " * 16) for place in range(5)))
+    admitted = fold([propose("budget", "500", "My budget is 500.")], [BUDGET], memory=memory, memory_tokens=256)
     assert admitted.memory.user_confirmed == memory.user_confirmed
-    assert reasons(admitted) == ["no room"]
+    assert reasons(admitted) == [NO_ROOM]
 
 
 def test_a_long_summary_is_cut_at_a_line_and_what_is_cut_is_named() -> None:

@@ -7,15 +7,15 @@ import pytest
 from pydantic import BaseModel
 
 from chat_memory.errors import BackwardRangeError, OwnerMismatchError, UnknownVersionError
-from chat_memory.models import Caller, Delta, Message, ProposedFact
-from chat_memory.prompts.tokens import count_tokens
+from chat_memory.models import Caller, Confirmation, Correction, Delta, Message, ProposedFact
 from chat_memory.replies import ChangeLine, DifferenceReply, Evidence, MemoryReply, VersionsReply
 from chat_memory.settings import Settings
 from chat_memory.storage.database import Database
 from chat_memory.storage.memory_versions import read_versions
-from chat_memory.tools.filling import LABEL_TOKENS, render
+from chat_memory.tools.fence import count_reply
 from chat_memory.tools.forget import forget
 from chat_memory.tools.get_memory import get_memory
+from chat_memory.tools.revise_memory import revise_memory
 from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
@@ -170,15 +170,42 @@ async def test_nothing_leaves_the_summary_unnamed(box: Toolbox, alice: Caller) -
     assert await difference(box, alice, 1) == list(latest.changes)
 
 
+async def test_verdicts_are_named_for_what_they_are(box: Toolbox, alice: Caller) -> None:
+    """Without `promoted` in Docket.tell a guess a person confirmed would look like a fact said again."""
+    person = replace(alice, scopes=frozenset({"memory:confirm"}))
+    guesses = [claim("Rome", "", 1, basis="inferred"), claim("Ann", "", 1, key="name", basis="inferred")]
+    await answer(box, alice, "Hm.", *guesses)
+    shown = (await past(box, alice, 0, evidence=True)).llm_inferred
+    ids = {key: proof.id for key, proof in shown.items() if isinstance(proof, Evidence)}
+    await revise_memory(box, person, CHAT, confirm=[Confirmation(id=ids["city"])], reject=[ids["name"]])
+    assert await last_changes(box, alice) == [("rejected", "name", "Ann", None), ("confirmed", "city", "Rome", None)]
+    await revise_memory(box, person, CHAT, correct=[Correction(id=ids["city"], value="Oslo")])
+    assert await last_changes(box, alice) == [("superseded", "city", "Oslo", "Rome")]
+    await revise_memory(box, person, CHAT, restore=2)
+    assert await last_changes(box, alice) == [("superseded", "city", "Rome", "Oslo")]
+    versions = (await history(box, alice)).versions
+    assert [line.summarizer for line in versions] == ["restore", "verdict", "verdict", "test"]
+    assert [(line.what, line.key, line.was) for line in await difference(box, alice, 1)] == [
+        ("confirmed", "city", None),
+        ("removed", "name", None),
+    ]
+    assert await check_replay(box.db) == 4
+
+
 async def test_what_was_replayed_from_the_deltas_is_what_was_stored(box: Toolbox, alice: Caller, db: Database) -> None:
     """Also through the database: whatever a stored version holds, its deltas tell."""
     said = ["My name is Ana. Our budget is 900 euros.", "I assume you like trains.", "No, make it 700 euros."]
     for text in (*said, "I live in Rome.", "Actually I moved, I live in Oslo.", "Forget my name."):
         await say(box, alice, text)
+    assert await check_replay(db) == 6
+
+
+async def check_replay(db: Database) -> int:
+    """Tell each stored memory's facts again from the deltas, and count them."""
     async with db.session() as session:
         versions = await read_versions(session, key_of(CHAT))
-    assert len(versions) == 6
     assert replay(version.delta for version in versions) == [facts_of(version.memory) for version in versions]
+    return len(versions)
 
 
 # The memory as it was
@@ -249,14 +276,14 @@ async def test_what_is_told_of_the_past_fits_its_cap_and_names_the_rest(
         )
         await answer(box, alice, f"turn {number}", *facts, summary=f"Line {number}.")
     reply = await history(box, alice, max_tokens)
-    assert count_tokens(render(reply)) + LABEL_TOKENS <= max_tokens
+    assert count_reply(reply) <= max_tokens
     assert len(reply.versions) + (reply.left_out or {}).get("versions", 0) == 6
     assert [line.version for line in reply.versions] == list(range(6, 6 - len(reply.versions), -1))
     assert all(line.left_out is None for line in reply.versions[:-1]), "only the last is cut"
     assert reply.versions
     told = await get_memory(box, alice, CHAT, max_tokens=max_tokens, since=1)
     assert isinstance(told, DifferenceReply)
-    assert count_tokens(render(told)) + LABEL_TOKENS <= max_tokens
+    assert count_reply(told) <= max_tokens
     assert len(told.changes) + sum((told.left_out or {}).values()) == 25 + 2
 
 
@@ -269,7 +296,7 @@ async def test_a_long_chat_id_does_not_push_the_past_out(box: Toolbox, alice: Ca
             await get_memory(box, alice, chat_id, max_tokens=256, since=1),
             await get_memory(box, alice, chat_id, max_tokens=256, version=1),
         ):
-            assert count_tokens(render(reply)) + LABEL_TOKENS <= 256
+            assert count_reply(reply) <= 256
 
 
 # What there is not, and whose it is

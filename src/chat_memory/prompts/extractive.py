@@ -11,10 +11,8 @@ from chat_memory.prompts.sentences import Line, parse_lines, split_sentences, wr
 from chat_memory.prompts.summaries import COMPACT_SHARE
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
 from chat_memory.prompts.testimony import find_testimony
-from chat_memory.prompts.tokens import CAP_SHARE, count_facts, fit_words
+from chat_memory.prompts.tokens import CAP_SHARE, count_facts, facts_room, fit_words
 
-FACTS_SHARE = 0.3
-"""Share of the used cap for confirmed facts: the gate never evicts one, so a chat's later facts need the rest."""
 LINE_TOKENS = 80
 """Longest line of a summary, tokens; a longer sentence is cut at a word."""
 
@@ -33,7 +31,7 @@ class Extractive:
         return await run_paced(partial(self._propose, request), characters)
 
     def _propose(self, request: FoldRequest) -> Proposal:
-        room = int(request.memory_tokens * CAP_SHARE * FACTS_SHARE)
+        room = facts_room(request.memory_tokens)
         lines = parse_lines(request.memory.general_summary)
         facts = [
             *find_testimony(request.turns, request.memory.user_confirmed, room),

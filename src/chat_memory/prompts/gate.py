@@ -12,7 +12,7 @@ from chat_memory.models import Delta, Memory, Turn
 from chat_memory.prompts.proof import Evidence
 from chat_memory.prompts.revision import Admitted, Revision
 from chat_memory.prompts.summaries import COMPACT_SHARE, check_echoes, check_summary
-from chat_memory.prompts.tokens import CAP_SHARE, count_facts
+from chat_memory.prompts.tokens import CAP_SHARE, count_facts, facts_room
 
 __all__ = ["MAX_PROPOSALS", "Admitted", "admit"]
 
@@ -29,19 +29,21 @@ def admit(
     *,
     version: int,
     memory_tokens: int,
+    factor: float = 1.0,
     forbidden_echoes: Sequence[str] = (),
 ) -> Admitted:
     """Apply what a delta proves, demote what it only claims, and name everything that gave way.
 
     `turns` holds, by seq, the turns of the fold and those existing facts cite; `version` is the one being written;
-    `memory_tokens` caps the whole memory, of which `CAP_SHARE` is used.
+    `memory_tokens` caps the whole memory, of which `CAP_SHARE` is used, and less where a model counts `factor` times as
+    many tokens as we do: never more, so that a wrong factor cannot break the cap.
 
     Raises:
         RejectedDeltaError: the whole fold fails: forbidden characters, or a summary that is none (rule 7).
     """
     _check_characters(delta)
-    limit = int(memory_tokens * CAP_SHARE)
-    revision = Revision.of(memory, version, limit)
+    limit = int(memory_tokens * CAP_SHARE / max(factor, 1.0))
+    revision = Revision.of(memory, version, limit, facts_room(memory_tokens))
     evidence = Evidence(turns)
     for proposal in delta.facts[:MAX_PROPOSALS]:
         revision.settle(proposal, evidence)

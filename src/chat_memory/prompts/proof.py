@@ -55,12 +55,12 @@ class Evidence:
         """Say why a proposal may not take back `old`; a confirmed fact goes by the user's own words only."""
         refusal = self._uncited(proposal)
         if refusal or not confirmed:
-            later = proposal.source_seq < old.source_seq
+            later = old.outlasts(proposal.source_seq)
             return refusal or (f"turn {old.source_seq} says so, and is later" if later else "")
         turn = self._turns[proposal.source_seq]
         if proposal.basis != "user_stated" or not _is_users_word(turn):
             return "only the user's own words take back a confirmed fact"
-        if proposal.source_seq < old.source_seq:
+        if old.outlasts(proposal.source_seq):
             return f"the user said so later, in turn {old.source_seq}"
         return retraction_objection(old, proposal.quote, self._reading(turn))
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 
 from chat_memory.errors import RejectedDeltaError
+from chat_memory.prompts.sentences import split_sentences
 from chat_memory.prompts.tokens import count_tokens, fit_words
 from chat_memory.prompts.words import content_words, iterate_words, surface, words
 
@@ -66,10 +67,15 @@ def check_echoes(summary: str, echoes: Sequence[str], said: Collection[str]) -> 
 
 
 def fit_lines(summary: str, room: int) -> tuple[str, list[str]]:
-    """Keep the lines that fit `room` tokens, first ones first, and name the others; a sole line is cut at a word."""
+    """Keep the lines that fit `room` tokens, first ones first, and name the others.
+
+    Prose without lines goes by its sentences; a sentence that fills the room alone is cut at a word.
+    """
     if count_tokens(summary) <= room:
         return summary, []
     lines = summary.splitlines()
+    if lines and count_tokens(lines[0]) > room:
+        lines = split_sentences(summary) or lines
     kept = 0
     used = 0
     for line in lines:
@@ -80,6 +86,20 @@ def fit_lines(summary: str, room: int) -> tuple[str, list[str]]:
     if kept == 0 and lines:
         return fit_words(lines[0], max(room, 0)), lines
     return "\n".join(lines[:kept]), lines[kept:]
+
+
+def append_lines(summary: str, lines: Sequence[str], room: int) -> tuple[str, list[str]]:
+    """Fit a summary, and lines behind it that it does not hold yet, the newest of them in at most half of the room.
+
+    Returns the text and what had no room.
+    """
+    new = [line for line in dict.fromkeys(lines) if line.partition(": ")[2] not in summary]
+    used, kept = 0, len(new)
+    while kept and used + (cost := count_tokens(new[kept - 1]) + 1) <= room // 2:
+        used += cost
+        kept -= 1
+    fitted, trimmed = fit_lines(summary, room - used)
+    return "\n".join([*([fitted] if fitted else []), *new[kept:]]), [*trimmed, *new[:kept]]
 
 
 def name_left(old: str, remains: Sequence[str], trimmed: Sequence[str] = ()) -> tuple[str, ...]:

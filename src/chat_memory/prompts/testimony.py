@@ -22,7 +22,7 @@ TURN_CHARS = 16_384
 """How much of a turn is searched, characters from its beginning; the summary still sees the rest."""
 FOLD_CHARS = 32_768
 """How much of a fold is searched, characters, newest turns first: the server waits for it."""
-SPANS_SHARE = 0.6
+SPANS_SHARE = 0.4
 """Share of the room for facts that bare numbers, dates and addresses may fill; `I live in` and its like have it all."""
 TURN_FACTS = 8
 """Most facts taken from one turn."""
@@ -70,7 +70,7 @@ class _Known:
         label = _label(fact.key)
         self.facts.pop(label, None)
         self.facts[label] = fact
-        self.costs[label] = count_facts([fact])
+        self.costs[label] = count_facts([fact]) if fact.origin is None else 0  # one that was carried over gives way
 
     def take(self, fact: Fact, share: float) -> bool:
         """Take in a fact; False when a new key has no room left in its share."""

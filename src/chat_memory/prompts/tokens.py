@@ -26,6 +26,8 @@ SHORT_CHARACTERS = 16_384
 """Longest text whose count is remembered: what is remembered stays within a few megabytes."""
 CAP_SHARE = 0.9
 """Share of a token cap that is used, because counts are estimates (shared notes, anthropic-sdk.md)."""
+FACTS_SHARE = 0.5
+"""Share of the used cap that confirmed facts may fill: the other half is the summary's, so both always have room."""
 FACT_TOKENS = 4
 """What a fact costs beyond its key and value: quotes, colon and comma of its line."""
 
@@ -39,7 +41,8 @@ def _count(text: str) -> int:
     pieces = len(_PIECE.findall(text))
     if text.isascii():
         return pieces
-    return pieces + len(_DENSE.findall(text)) // 4 + 2 * len(_ASTRAL.findall(text))
+    dense = -(-len(_DENSE.findall(text)) // 4)  # rounded up: a whole never counts more than its lines together
+    return pieces + dense + 2 * len(_ASTRAL.findall(text))
 
 
 _count_short = lru_cache(maxsize=512)(_count)
@@ -54,6 +57,11 @@ def count_facts(facts: Iterable[Fact]) -> int:
 def count_memory(memory: Memory) -> int:
     """Estimate the tokens of the three fields."""
     return count_facts(memory.user_confirmed) + count_facts(memory.llm_inferred) + count_tokens(memory.general_summary)
+
+
+def facts_room(memory_tokens: int) -> int:
+    """Say how many tokens of a memory's cap confirmed facts may fill."""
+    return int(memory_tokens * CAP_SHARE * FACTS_SHARE)
 
 
 def fit_words(text: str, tokens: int) -> str:

@@ -31,6 +31,7 @@ from chat_memory.storage.folds import Next
 from chat_memory.storage.startings import Reading, Starting
 from chat_memory.telemetry import Event, log
 from chat_memory.tools.budget import refuse_beyond_budget
+from chat_memory.tools.calibrating import calibrate
 from chat_memory.tools.toolbox import Toolbox
 
 LOST_WORKERS = 10
@@ -144,6 +145,7 @@ async def _ask(
         model=summarizer.model,
         usage=proposal.usage,
         degraded=degraded,
+        counting=await calibrate(box, summarizer.model, proposal.usage),
     )
     return Drafted(claim, draft, await _admit_first(box, claim, starting, draft))
 
@@ -170,7 +172,14 @@ async def admit_draft(box: Toolbox, session: Session, claim: Claim, stored: Stor
 async def _admit(box: Toolbox, stored: StoredMemory, draft: Draft, cited: Mapping[int, Turn]) -> Next:
     version, cap, echoes = stored.version + 1, box.settings.memory_tokens, box.summarizer.echoes
     decide = partial(
-        admit, stored.memory, draft.delta, cited, version=version, memory_tokens=cap, forbidden_echoes=echoes
+        admit,
+        stored.memory,
+        draft.delta,
+        cited,
+        version=version,
+        memory_tokens=cap,
+        factor=draft.counting.factor,
+        forbidden_echoes=echoes,
     )
     said = sum(len(turn.content) for turn in cited.values())
     admitted = await run_paced(decide, said + _count_characters(draft.delta))

@@ -1,55 +1,65 @@
 """Filling a reply under its cap: what matters most first, and what had no room is named."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 from pydantic import BaseModel
 
-from chat_memory.models import Fact
-from chat_memory.prompts.tokens import count_tokens
+from chat_memory.models import Fact, Memory
+from chat_memory.prompts.tokens import count_facts, count_tokens, facts_room
 from chat_memory.replies import Evidence, MemoryReply, Omitted, TurnReply
 from chat_memory.storage.snapshots import PendingTurn, Snapshot
+from chat_memory.tools.fence import count_reply, render
 
 SHORTENED_CHARACTERS = 160
 """What an older pending turn is cut to when it does not fit whole: about one sentence."""
 LEAST_CUT_CHARACTERS = 40
 """A turn cut shorter than this says nothing: it is omitted and named instead."""
 NEAR_SHARE = 0.7
-FULL_SHARE = 0.85
-"""Shares of the memory cap, of which the gate uses 0.9: from `near` on a new chat is worth planning."""
+FULL_SHARE = 0.9
+"""Shares of the room for facts: from `near` on a new chat is worth planning, at `full` the next fact may have none."""
+ADVICE = {
+    "near": "This chat's memory is nearly full: plan a new chat soon.",
+    "full": "This chat's memory is full: start a new chat and pass this chat's id as continue_from with its first "
+    "update_memory.",
+}
 NOBODY = MemoryReply(chat_id="")
-LABEL_TOKENS = 40
-"""Kept free for the label and fence the server puts around the data."""
-
-
-def render(reply: BaseModel) -> str:
-    """Write a reply as compact JSON that cannot leave its fence: `<` and `>` are escaped."""
-    text = reply.model_dump_json(exclude_none=True)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e")
+LEAST_SPARE = 24
+"""Tokens of a reply that may stay unused though something is left out: about what a fact or a short line takes."""
+TRIES = 4
+"""How often a reply with room to spare is filled anew: the parts of a reply cost less together than one by one."""
 
 
 def fill_reply(chat_id: str, snapshot: Snapshot, max_tokens: int, memory_tokens: int, *, evidence: bool) -> MemoryReply:
     """Build the reply that fits `max_tokens`: confirmed, newest pending, older pending, summary, inferred."""
-    echoed = shorten_id(chat_id, max_tokens // 4)
-    room = max_tokens - LABEL_TOKENS
-    while True:
-        reply = _fill(echoed, snapshot, room, memory_tokens, evidence=evidence)
-        over = count_tokens(render(reply)) + LABEL_TOKENS - max_tokens
-        if over <= 0 or room <= 0:
-            return reply
-        room -= over
+    fill = partial(_fill, shorten_id(chat_id, max_tokens // 4), snapshot, memory_tokens, evidence=evidence)
+    room = max_tokens
+    reply = fill(room)
+    while (spare := max_tokens - count_reply(reply)) < 0 < room:
+        room += spare
+        reply = fill(room)
+    for _ in range(TRIES):
+        if spare < LEAST_SPARE or not (reply.left_out or reply.pending_omitted):
+            break
+        room += spare
+        fuller = fill(room)
+        spare = max_tokens - count_reply(fuller)
+        reply = fuller if spare >= 0 else reply
+    return reply
 
 
 def shorten_id(chat_id: str, tokens: int) -> str:
     """Cut a chat id that would take more than its share of a reply; its caller knows it whole."""
     shown = chat_id
-    while shown and count_tokens(render(MemoryReply(chat_id=shown))) - count_tokens(render(NOBODY)) > tokens:
+    while shown and count_reply(MemoryReply(chat_id=shown)) - count_reply(NOBODY) > tokens:
         shown = shown[: len(shown) // 2]
     return shown if shown == chat_id else f"{shown}…"
 
 
-def _fill(chat_id: str, snapshot: Snapshot, room: int, memory_tokens: int, *, evidence: bool) -> MemoryReply:
+def _fill(chat_id: str, snapshot: Snapshot, memory_tokens: int, room: int, *, evidence: bool) -> MemoryReply:
     memory = snapshot.stored.memory
+    size = size_of(memory, memory_tokens)
     envelope = MemoryReply(
         chat_id=chat_id,
         version=snapshot.stored.version,
@@ -57,9 +67,10 @@ def _fill(chat_id: str, snapshot: Snapshot, room: int, memory_tokens: int, *, ev
         pending=snapshot.head_seq - snapshot.done_seq,
         lag_ms=snapshot.lag_ms,
         degraded=snapshot.stored.degraded,
-        size=size_of(snapshot.token_count, memory_tokens),
+        size=size,
+        advice=ADVICE.get(size),
     )
-    filling = _Filling(room - count_tokens(render(envelope)))
+    filling = _Filling(room - count_reply(envelope))
     confirmed = filling.take_facts(memory.user_confirmed, evidence=evidence)
     pending = filling.take_turns(snapshot.pending)
     summary = filling.take_lines(memory.general_summary)
@@ -81,9 +92,13 @@ def _fill(chat_id: str, snapshot: Snapshot, room: int, memory_tokens: int, *, ev
     )
 
 
-def size_of(token_count: int, memory_tokens: int) -> Literal["ok", "near", "full"]:
-    """Say how full a memory is: at `full` there is hardly room for a new fact, so a new chat is due."""
-    share = token_count / memory_tokens
+def size_of(memory: Memory, memory_tokens: int) -> Literal["ok", "near", "full"]:
+    """Say how full a memory is of what nothing makes room for: the facts this chat's user stated.
+
+    Whatever else it holds gives way to a new fact: the summary, assumptions, what was carried over from another chat.
+    """
+    own = [fact for fact in memory.user_confirmed if fact.origin is None]
+    share = count_facts(own) / facts_room(memory_tokens)
     return "full" if share >= FULL_SHARE else "near" if share >= NEAR_SHARE else "ok"
 
 
@@ -152,6 +167,7 @@ def prove(fact: Fact) -> Evidence:
         quote=fact.quote,
         first_version=fact.first_version,
         last_version=fact.last_version,
+        origin=fact.origin,
     )
 
 

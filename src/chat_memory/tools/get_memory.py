@@ -1,12 +1,12 @@
 """Read a chat's memory."""
 
 from chat_memory.models import Caller, chat_key
-from chat_memory.prompts.tokens import count_tokens
 from chat_memory.replies import ChatLine, ChatListReply, DifferenceReply, MemoryReply, VersionsReply
 from chat_memory.storage import conversations
 from chat_memory.storage.conversations import LatestChat
 from chat_memory.storage.snapshots import Look
-from chat_memory.tools.filling import LABEL_TOKENS, fill_reply, render
+from chat_memory.tools.fence import count_reply
+from chat_memory.tools.filling import fill_reply, shorten_id
 from chat_memory.tools.intake import check_chat_id
 from chat_memory.tools.ownership import refuse_other_owner
 from chat_memory.tools.parameters import Detail, ListedChatId, MaxTokens, Since, Version
@@ -55,7 +55,7 @@ async def read_memory(
     characters = max_tokens * CHARACTERS_PER_TOKEN
     snapshot = await box.snapshots.read(Look(key, characters))
     if snapshot is None:
-        return MemoryReply(chat_id=chat_id)
+        return MemoryReply(chat_id=shorten_id(chat_id, max_tokens // 4))
     refuse_other_owner(caller, snapshot.owner)
     return fill_reply(chat_id, snapshot, max_tokens, box.settings.memory_tokens, evidence=detail == "evidence")
 
@@ -63,14 +63,15 @@ async def read_memory(
 async def list_chats(box: Toolbox, caller: Caller, max_tokens: int = DEFAULT_TOKENS) -> ChatListReply:
     """List the caller's latest chats that fit: an agent does not always know its conversation's id."""
     latest = await box.db.run(lambda session: conversations.list_latest_chats(session, caller.owner, LATEST_CHATS))
-    reply = ChatListReply(chats=())
+    lines: list[ChatLine] = []
     for chat in latest:
         refuse_other_owner(caller, chat.owner)
-        longer = ChatListReply(chats=(*reply.chats, _line(chat)))
-        if count_tokens(render(longer)) > max_tokens - LABEL_TOKENS:
-            break
-        reply = longer
-    return reply
+        lines.append(_line(chat))
+    replies = (
+        ChatListReply(chats=tuple(lines[:shown]), left_out=len(lines) - shown or None)
+        for shown in range(len(lines), -1, -1)
+    )
+    return next(reply for reply in replies if count_reply(reply) <= max_tokens)
 
 
 def _line(chat: LatestChat) -> ChatLine:

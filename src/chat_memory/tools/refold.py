@@ -32,6 +32,7 @@ from chat_memory.storage.database import Session
 from chat_memory.storage.folds import Next, Writing
 from chat_memory.telemetry import Event, log
 from chat_memory.tools.budget import refuse_beyond_budget
+from chat_memory.tools.calibrating import calibrate
 from chat_memory.tools.fold import DEFER_JITTER, GIVE_UP_SECONDS
 from chat_memory.tools.toolbox import Toolbox
 
@@ -162,6 +163,7 @@ async def _ask(box: Toolbox, material: Material) -> Draft:
         model=box.summarizer.model,
         usage=proposal.usage,
         replaces_version=provisional.version,
+        counting=await calibrate(box, box.summarizer.model, proposal.usage),
     )
 
 
@@ -184,6 +186,7 @@ async def _admit(
         base_version=draft.base_version,
         version=version,
         memory_tokens=box.settings.memory_tokens,
+        factor=draft.counting.factor,
         forbidden_echoes=box.summarizer.echoes,
     )
     admitted = await run_paced(decide, sum(len(turn.content) for turn in cited.values()))

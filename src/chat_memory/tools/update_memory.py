@@ -8,8 +8,9 @@ from chat_memory.storage.bell import Ring
 from chat_memory.storage.ledger import Appended
 from chat_memory.storage.turns import Call
 from chat_memory.tools.awaiting import wait_folded
+from chat_memory.tools.continuing import continue_chat
 from chat_memory.tools.intake import check_chat_id, check_key, hash_request, read_turns
-from chat_memory.tools.parameters import ChatId, IdempotencyKey, Messages, Snippet, WaitSeconds
+from chat_memory.tools.parameters import ChatId, ContinueFrom, IdempotencyKey, Messages, Snippet, WaitSeconds
 from chat_memory.tools.toolbox import Toolbox
 
 
@@ -21,13 +22,16 @@ async def update_memory(
     snippet: Snippet = "",
     idempotency_key: IdempotencyKey = "",
     wait_seconds: WaitSeconds = 0,
+    continue_from: ContinueFrom = "",
 ) -> Receipt:
     """Remember what was just said in a chat. Call after every exchange.
 
-    Returns once it is durable; the memory follows in the background, and get_memory shows it at once as pending.
+    Returns once it is durable; get_memory shows it at once, as pending until the memory has it.
     """
     turns = read_turns(messages, snippet)
     key = chat_key(caller.owner, check_chat_id(chat_id))
+    if continue_from:
+        await continue_chat(box, caller, chat_id, check_chat_id(continue_from, "continue_from"))
     call = Call(key, caller.owner, chat_id, turns, uuid4(), "mcp", check_key(idempotency_key), hash_request(turns))
     appended = await box.ledger.append(call)
     box.bell.announce(Ring(key, grew=True))
