@@ -219,6 +219,17 @@ def test_facts_of_one_key_that_stood_together_come_back_together() -> None:
     assert len(done(Memory(), past=past).memory.user_confirmed) == 2
 
 
+def test_a_guess_that_took_the_place_of_what_comes_back_is_a_guess_again() -> None:
+    """With all that stood then left alone there would be two confirmed values of one key."""
+    guess = known("Home", "Porto", seq=2, basis="inferred")
+    past = Memory(user_confirmed=(HOME,), llm_inferred=(guess,))
+    stated = guess.model_copy(update={"basis": "user_stated", "source_seq": 6})
+    admitted = done(Memory(user_confirmed=(stated,)), past=past)
+    assert values(admitted.memory.user_confirmed) == {"home": "Lisbon"}
+    assert values(admitted.memory.llm_inferred) == {"Home": "Porto"}
+    assert give(admitted.memory, past=past) is None
+
+
 def test_a_guess_of_the_past_does_not_take_the_place_of_the_users_word() -> None:
     past = Memory(llm_inferred=(known("home", "Porto", basis="inferred"),))
     assert give(Memory(user_confirmed=(HOME,)), past=past) is None

@@ -127,7 +127,7 @@ async def test_a_rejected_fact_goes_with_its_line_and_comes_back_only_when_said_
     await update_memory(box, alice, "a", [Message(role="user", content=f"As I said. {HOME}")])
     reply = await revise_memory(box, alice, "a", reject=[fact_id])
     assert (reply.user_confirmed, reply.general_summary, reply.pending) == ({}, "", 1)
-    assert reply.done == (f"took out {fact_id}", "took 1 lines out of the summary")
+    assert reply.done == (f"took out {fact_id}", "lines that left the summary: 1")
     assert (await revise_memory(box, alice, "a", reject=[fact_id])).done == NOTHING
     await summarize(box, alice, "a")
     reply = await read_memory(box, alice, "a")
@@ -298,8 +298,10 @@ async def test_a_past_version_is_taken_back_and_later_facts_stay(box: Toolbox, d
     versions = await versions_of(db)
     assert (versions[-1].summarizer, versions[-1].from_seq, versions[-1].covers_seq) == ("restore", 4, 3)
     assert (await revise_memory(box, alice, "a", restore=1)).done == NOTHING
-    reply = await revise_memory(box, alice, "a", restore=3, reject=["f3.1"])
+    reply = await revise_memory(box, alice, "a", restore=2, reject=["f3.1", "f1.1"])
     assert reply.user_confirmed == {"home": "Porto"}
+    assert reply.done == ("added f2.1", "took out f3.1", "took out f1.1", "lines that left the summary: 2")
+    assert (await revise_memory(box, alice, "a", restore=3, reject=["f3.1"])).done == NOTHING
 
 
 async def test_a_version_that_is_not_there_is_refused_with_those_that_are(box: Toolbox, alice: Caller) -> None:

@@ -42,6 +42,7 @@ class Docket:
     rejected: list[Rejected]
     added: list[Fact] = field(default_factory=list[Fact])
     settled: list[Fact] = field(default_factory=list[Fact])
+    promoted: list[Fact] = field(default_factory=list[Fact])
     replaced: list[Replaced] = field(default_factory=list[Replaced])
     trimmed: list[str] = field(default_factory=list[str])
 
@@ -74,6 +75,7 @@ class Docket:
         merged = {
             "added": (*self.added, *change.added),
             "confirmed": (*self.settled, *change.confirmed),
+            "promoted": (*self.promoted, *change.promoted),
             "replaced": (*self.replaced, *change.replaced),
             "left_summary": tuple(dict.fromkeys([*self.trimmed, *change.left_summary])),
         }
@@ -99,14 +101,15 @@ class Docket:
         What was rejected stays away, and no guess takes the place of what the user said.
         """
         rejections = Rejections(self.rejected)
-        then = {fact.id for fact in (*past.user_confirmed, *past.llm_inferred)}
         for field_then, holder in ((past.user_confirmed, self.confirmed), (past.llm_inferred, self.inferred)):
             for fact in field_then:
                 if rejections.find(fact.key, fact.value, fact.source_seq) is None:
-                    self._take_back(fact, holder, then)
+                    self._take_back(fact, holder, past)
 
-    def _take_back(self, fact: Fact, holder: dict[str, Fact], then: set[str]) -> None:
-        rivals = [rival for rival in self._rivals(fact) if rival.id == fact.id or rival.id not in then]
+    def _take_back(self, fact: Fact, holder: dict[str, Fact], past: Memory) -> None:
+        beside = {one.id for one in past.user_confirmed if one.id in self.confirmed}
+        beside |= {one.id for one in past.llm_inferred if one.id in self.inferred}  # what stood beside it still does
+        rivals = [rival for rival in self._rivals(fact) if rival.id == fact.id or rival.id not in beside]
         said = [rival for rival in rivals if rival.id in self.confirmed]
         guess = holder is self.inferred
         if any(_same_value(rival, fact) for rival in (rivals if guess else said)) or (guess and said):
@@ -150,6 +153,7 @@ class Docket:
         self.rejected = [one for one in self.rejected if one.fact.id != fact.id]
         rivals = [rival for rival in self._rivals(fact) if rival.id != fact.id]
         if self.inferred.pop(fact.id, None) is not None:
+            self.promoted.append(fact)
             self.settled.append(new)
             self.replaced += [Replaced(old=rival, new=new) for rival in self._drop(rivals)]
             self.confirmed[new.id] = new

@@ -69,7 +69,7 @@ async def revise_memory(
     if revised.change is not None:
         box.bell.announce(Ring(key, grew=False))
         log(Event.MEMORY_REVISED, bucket=key.bucket, version=revised.version)
-    done = tell(revised.change)
+    done = tell(revised.change, case.wanted)
     reply = await read_memory(box, caller, chat_id, DEFAULT_TOKENS - sum(count_tokens(line) + 4 for line in done))
     return reply.model_copy(update={"done": done})
 
@@ -165,7 +165,7 @@ def _remedy(answer: Answer) -> str:
     return "Name the user turn (seq) and its whole sentence (quote) that says so, or call again when the user is there."
 
 
-def tell(change: Change | None) -> tuple[str, ...]:
+def tell(change: Change | None, wanted: Verdicts) -> tuple[str, ...]:
     """Say what was done, by the ids of facts; no word of the chat stands in it."""
     if change is None:
         return ("nothing: the memory says so already",)
@@ -173,8 +173,11 @@ def tell(change: Change | None) -> tuple[str, ...]:
     lines += [f"added {fact.id}" for fact in change.added]
     for item in change.replaced:
         lines.append(f"{item.old.id} gave way to {item.new.id}" if item.new else f"took out {item.old.id}")
+    out = {item.old.id for item in change.replaced}
+    lines += [f"keeps {fact_id} out" for fact_id in wanted.reject if fact_id not in out]
     lines += [f"no room for {fact.id}" for fact in change.evicted]
     if change.left_summary:
-        lines.append(f"took {len(change.left_summary)} lines out of the summary")
+        lines.append(f"lines that left the summary: {len(change.left_summary)}")
     more = len(lines) - LINES_TOLD
-    return tuple([*lines[:LINES_TOLD], f"and {more} changes more"] if more > 0 else lines)
+    told = [*lines[:LINES_TOLD], f"and {more} changes more"] if more > 0 else lines
+    return tuple(told) or ("lines of the summary are back",)
