@@ -10,10 +10,10 @@ ChatMemoryError
 │   ├── WrongArgumentError
 │   ├── AmbiguousTextError
 │   ├── UnnamedChatsError
+│   ├── BackwardRangeError
 │   └── TooManyWatchesError
 ├── IdempotencyConflictError         one key, two different bodies
 ├── UnknownChatError
-├── UnknownVersionError
 ├── VerdictError                     a verdict on the memory that was not taken
 │   ├── UnknownFactError
 │   ├── UnprovenVerdictError
@@ -25,6 +25,7 @@ ChatMemoryError
 │   ├── BegunOtherwiseError
 │   ├── UnfoldedChatError
 │   └── NothingToCarryError
+├── UnknownVersionError
 ├── OwnerMismatchError               a row that is not the caller's: never shown
 ├── SettingsError                    the process was configured wrongly
 │   ├── UnknownSettingError
@@ -133,6 +134,10 @@ class UnnamedChatsError(InvalidInputError):
     """{problem}: name chats as `chat-memory failed list` prints them, or queue_ids of receipts, or say --all. Nothing was changed."""
 
 
+class BackwardRangeError(InvalidInputError):
+    """since={since} comes after version={version}: changes are told from the older one to the newer. Swap the two numbers."""
+
+
 class TooManyWatchesError(InvalidInputError):
     """One subscriber watches at most {limit} chats: stop watching some of them first."""
 
@@ -143,10 +148,6 @@ class IdempotencyConflictError(ChatMemoryError):
 
 class UnknownChatError(ChatMemoryError):
     """Chat {chat_id!r} does not exist: write to it with update_memory first, or call get_memory without chat_id to list chats."""
-
-
-class UnknownVersionError(ChatMemoryError):
-    """Chat {chat_id!r} has no version {version}: it has {known}. Call get_memory with detail="versions" to see what each changed."""
 
 
 class VerdictError(ChatMemoryError):
@@ -191,6 +192,10 @@ class UnfoldedChatError(ContinueError):
 
 class NothingToCarryError(ContinueError):
     """Chat {chat_id!r} has no memory to carry over. Nothing was written: send this again without continue_from."""
+
+
+class UnknownVersionError(ChatMemoryError):
+    """Chat {chat_id!r} has no version {version}: it has {known}. Call get_memory with detail="versions" to see what each changed."""
 
 
 class OwnerMismatchError(ChatMemoryError):

@@ -31,6 +31,8 @@ class Evidence(Frozen):
     basis: Basis
     seq: int
     quote: str
+    first_version: int
+    last_version: int
     origin: Origin | None = None
 
 
@@ -78,6 +80,60 @@ class MemoryReply(Frozen):
     left_out: dict[str, int] | None = None
     folded: int | None = None
     done: tuple[str, ...] | None = None
+
+
+class ChangeLine(Frozen):
+    """One thing that happened to a fact or a line of the summary; `was` is what stood before.
+
+    `what` a version did: added, repeated (said again), confirmed (a guess the user has since stated), superseded,
+    retracted, undone (by the model's second look), evicted, demoted, dropped, quarantined, left_summary. Between two
+    versions: added, removed, changed, confirmed, demoted, left_summary, joined_summary; `version` names whose doing.
+    """
+
+    what: str
+    key: str | None = None
+    value: str | None = None
+    was: str | None = None
+    basis: str | None = None
+    reason: str | None = None
+    version: int | None = None
+
+
+class VersionLine(Frozen):
+    """One version: the turns it folded, who made it, and what it did; `left_out` counts changes without room.
+
+    `replaces_version` names the one whose turns the model has looked at again.
+    """
+
+    version: int
+    from_seq: int
+    covers_seq: int
+    created_at: datetime
+    summarizer: str
+    model: str | None = None
+    degraded: bool | None = None
+    replaces_version: int | None = None
+    changes: tuple[ChangeLine, ...] = ()
+    left_out: dict[str, int] | None = None
+
+
+class VersionsReply(Frozen):
+    """A chat's versions, newest first; `version` is the latest. `left_out` counts the older ones without room."""
+
+    chat_id: str
+    version: int = 0
+    versions: tuple[VersionLine, ...] = ()
+    left_out: dict[str, int] | None = None
+
+
+class DifferenceReply(Frozen):
+    """What lies between the memory at `since` and at `version`; `left_out` counts changes without room, by kind."""
+
+    chat_id: str
+    version: int
+    since: int
+    changes: tuple[ChangeLine, ...] = ()
+    left_out: dict[str, int] | None = None
 
 
 class ChatLine(Frozen):

@@ -61,7 +61,9 @@ async def test_evidence_shows_why_a_fact_is_believed(box: Toolbox, alice: Caller
     await say(box, alice, "a", "hello")
     await remember(box, "a", Memory(user_confirmed=(fact(1, "red"),)))
     reply = await read_memory(box, alice, "a", detail="evidence")
-    proof = Evidence(value="red", id="f1", basis="user_stated", seq=1, quote="My key 1 is red.")
+    proof = Evidence(
+        value="red", id="f1", basis="user_stated", seq=1, quote="My key 1 is red.", first_version=1, last_version=1
+    )
     assert reply.user_confirmed == {"key 1": proof}
 
 

@@ -49,6 +49,7 @@ class Revision:
     rejections: Rejections = field(default_factory=lambda: Rejections(()))
     added: list[Fact] = field(default_factory=list[Fact])
     renewed: dict[str, Fact] = field(default_factory=dict[str, Fact])
+    promoted: list[Fact] = field(default_factory=list[Fact])
     replaced: list[Replaced] = field(default_factory=list[Replaced])
     refused: list[Refused] = field(default_factory=list[Refused])
     evicted: list[Fact] = field(default_factory=list[Fact])
@@ -113,6 +114,7 @@ class Revision:
         change = Change(
             added=tuple(self.added),
             confirmed=tuple(self.renewed.values()),
+            promoted=tuple(self.promoted),
             replaced=tuple(self.replaced),
             refused=tuple(self.refused),
             evicted=tuple(self.evicted),
@@ -144,7 +146,7 @@ class Revision:
             self._spill(proposal, gone)
             return
         if same is not None:
-            del self.inferred[same.id]
+            self.promoted.append(self.inferred.pop(same.id))
             self.renewed[new.id] = new
         self._place(self.confirmed, new, gone, added=same is None)
 

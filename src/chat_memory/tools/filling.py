@@ -158,13 +158,15 @@ class _Filling:
 
 
 def prove(fact: Fact) -> Evidence:
-    """Show a fact with what proves it."""
+    """Show a fact with what proves it, and since when and until when it was said."""
     return Evidence(
         value=fact.value,
         id=fact.id,
         basis=fact.basis,
         seq=fact.source_seq,
         quote=fact.quote,
+        first_version=fact.first_version,
+        last_version=fact.last_version,
         origin=fact.origin,
     )
 

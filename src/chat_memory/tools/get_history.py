@@ -3,8 +3,8 @@
 from chat_memory.models import Caller, chat_key
 from chat_memory.replies import HistoryReply, TurnReply
 from chat_memory.storage import turns
-from chat_memory.tools.get_memory import refuse_other_owner
 from chat_memory.tools.intake import check_chat_id
+from chat_memory.tools.ownership import refuse_other_owner
 from chat_memory.tools.parameters import Before, ChatId, Limit
 from chat_memory.tools.toolbox import Toolbox
 

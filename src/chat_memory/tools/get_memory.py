@@ -1,15 +1,16 @@
 """Read a chat's memory."""
 
-from chat_memory.errors import OwnerMismatchError
 from chat_memory.models import Caller, chat_key
-from chat_memory.replies import ChatLine, ChatListReply, MemoryReply
+from chat_memory.replies import ChatLine, ChatListReply, DifferenceReply, MemoryReply, VersionsReply
 from chat_memory.storage import conversations
 from chat_memory.storage.conversations import LatestChat
 from chat_memory.storage.snapshots import Look
 from chat_memory.tools.fence import count_reply
 from chat_memory.tools.filling import fill_reply, shorten_id
 from chat_memory.tools.intake import check_chat_id
-from chat_memory.tools.parameters import Detail, ListedChatId, MaxTokens
+from chat_memory.tools.ownership import refuse_other_owner
+from chat_memory.tools.parameters import Detail, ListedChatId, MaxTokens, Since, Version
+from chat_memory.tools.past import list_versions, read_difference, read_past
 from chat_memory.tools.toolbox import Toolbox
 
 DEFAULT_TOKENS = 3000
@@ -27,7 +28,9 @@ async def get_memory(
     chat_id: ListedChatId = "",
     max_tokens: MaxTokens = DEFAULT_TOKENS,
     detail: Detail = "plain",
-) -> MemoryReply | ChatListReply:
+    version: Version = 0,
+    since: Since = 0,
+) -> MemoryReply | ChatListReply | VersionsReply | DifferenceReply:
     """Read what is known in a chat. Call before you answer.
 
     user_confirmed: what the user said, proven by a quote. llm_inferred: guesses. general_summary: goal and progress.
@@ -35,6 +38,12 @@ async def get_memory(
     """
     if not chat_id:
         return await list_chats(box, caller, max_tokens)
+    if detail == "versions":
+        return await list_versions(box, caller, chat_id, max_tokens, version=version, since=since)
+    if since:
+        return await read_difference(box, caller, chat_id, max_tokens, version=version, since=since)
+    if version:
+        return await read_past(box, caller, chat_id, max_tokens, version, evidence=detail == "evidence")
     return await read_memory(box, caller, chat_id, max_tokens, detail)
 
 
@@ -72,9 +81,3 @@ def _line(chat: LatestChat) -> ChatLine:
         age_seconds=max(0, int(chat.age.total_seconds())),
         turns=chat.turns,
     )
-
-
-def refuse_other_owner(caller: Caller, owner: str) -> None:
-    """Compare the owner of a row with the caller, again: the key alone is not trusted."""
-    if owner != caller.owner:
-        raise OwnerMismatchError

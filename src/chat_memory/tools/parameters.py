@@ -4,10 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from chat_memory.models import CALL_MESSAGES, Confirmation, Correction, Message
+from chat_memory.models import CALL_MESSAGES, Message
+from chat_memory.prompts.wanted import Confirmation, Correction
 
 LONGEST_WAIT_SECONDS = 60.0
 """Longest time a call may wait for a fold: clients give up on calls after about a minute."""
+
 ChatId = Annotated[str, Field(description="Your id of this conversation.")]
 ListedChatId = Annotated[str, Field(description="Your id of this conversation. Empty: list your latest chats.")]
 Messages = Annotated[
@@ -23,8 +25,11 @@ ContinueFrom = Annotated[str, Field(description="First call: chat_id to carry me
 WaitSeconds = Annotated[float, Field(description="Wait up to this long for the fold.", ge=0, le=LONGEST_WAIT_SECONDS)]
 MaxTokens = Annotated[int, Field(description="Cap of this reply; what had no room is named.", ge=256, le=100_000)]
 Detail = Annotated[
-    Literal["plain", "evidence"], Field(description="evidence: facts with id, basis, quote and turn number.")
+    Literal["plain", "evidence", "versions"],
+    Field(description="evidence: facts with id, basis, quote, turn. versions: what each version changed."),
 ]
+Version = Annotated[int, Field(description="The memory at this version. 0: now.")]
+Since = Annotated[int, Field(description="What changed since this version.")]
 Limit = Annotated[int, Field(description="Most turns in this page.", ge=1, le=200)]
 Before = Annotated[int, Field(description="Only turns before this number. 0: from the newest.", ge=0)]
 Confirm = Annotated[list[Confirmation], Field(description="Guesses that are right.")]
