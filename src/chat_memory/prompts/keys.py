@@ -38,6 +38,7 @@ _ATTRIBUTES: tuple[_Attribute, ...] = tuple(
         ("budget price cost money amount total", rf"(?:[$€£¥₹₩]|{_COUNTED})"),
         ("date deadline due day", rf"(?:\S*\d|{_DAY}{_MONTH})"),
         ("time", rf"(?:\S*\d|{_DAY}{_MONTH})"),
+        ("place", r"(?:in|at|near|around|to|from|leav\w+|depart\w*)\s"),
         ("people guests count party size number", rf"(?:{_COUNTED})"),
     )
 )

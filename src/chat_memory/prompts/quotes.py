@@ -18,6 +18,7 @@ _TRIES = 16
 _DIGIT = re.compile(r"\d")
 _RUNS = 8
 """Most places of a quote where a value is tried."""
+_PLACES = lexicon("in at near around")
 _ENGLISH = lexicon(
     "the my i i'm i've i'd i'll our are is have has with and it it's can would need want like please this that you not"
     " but make let's from live don't does at to by we us call write arrive leave meet"
@@ -112,7 +113,8 @@ class _Claim:
         told = set(words(self.value))
         rest = [word for word in held if word not in told and word not in STOP_WORDS]
         beyond = [word for word in self.spoken if word not in told and word not in _SAYS_NOTHING]
-        if not beyond and not self.given and not typed and not _DIGIT.search(self.value):
+        placed = self.key == "place" and bool(_PLACES & set(self.spoken) - told)
+        if not beyond and not self.given and not typed and not placed and not _DIGIT.search(self.value):
             return "the quote says nothing beside the value"
         english = 2 * sum(word.isascii() for word in held) >= len(held) and not _ENGLISH.isdisjoint(held)
         return (

@@ -64,6 +64,12 @@ SUBJECTS = lexicon(
 
 _ASKS = lexicon("what when where which who whom whose why how is are was were do does did am isn't aren't what's")
 _ASKS_SOMEONE = lexicon("can could will would shall should may might have has had can't couldn't won't")
+_ASKS_YOU = lexicon("can could will would")
+ORDERS = lexicon(
+    "book reserve find search look get make schedule set buy order send transfer play add change rent help put use plan"
+    " arrange switch try give move pick start call name write remind save"
+)
+"""What somebody is asked to do: after `can you` these state a wish. `tell`, `check` and their like ask for an answer."""
 _TAGS = _ASKS | _ASKS_SOMEONE | INTERJECTIONS | SUBJECTS | lexicon("that this true correct fair ok think agree it not")
 _TAG_WORDS = 4
 _JESTS = lexicon("not kidding joking jk psych false wrong untrue")
@@ -108,8 +114,17 @@ def takes_back(words: Sequence[str]) -> bool:
 
 def asks(words: Sequence[str]) -> bool:
     """Tell whether a clause opens as a question, with or without its mark."""
+    if is_request(words):
+        return False
     rest = [*_after_interjections(words), "", ""][:2]
     return rest[0] in _ASKS or (rest[0] in _ASKS_SOMEONE and (rest[1] in SUBJECTS or rest[1] in {"someone", "anyone"}))
+
+
+def is_request(words: Sequence[str]) -> bool:
+    """Tell whether a clause asks somebody to do a thing, which states what is wanted: `can you book two seats`."""
+    rest = [word for word in _after_interjections(words) if word not in {"please", "also", "kindly", "maybe"}][:3]
+    told = len(rest) > 2 and rest[0] in _ASKS_YOU and rest[1] == "you" and rest[2] in ORDERS  # noqa: PLR2004
+    return told and _ASKS.isdisjoint(words)
 
 
 def is_tag(words: Sequence[str]) -> bool:

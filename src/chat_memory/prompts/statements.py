@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from chat_memory.prompts.spans import Span, SpanType, bound_start, find_spans, is_range
+from chat_memory.prompts.wishes import find_wishes
 from chat_memory.prompts.words import content_words, lexicon
 
 
@@ -135,7 +136,17 @@ def find_statements(sentence: str) -> list[Statement]:
     for span in spans:
         if not any(span.start in stretch for stretch in taken):
             found.extend(_typed(sentence, span))
-    return found
+    return [*found, *_wished(sentence, found)]
+
+
+def _wished(sentence: str, found: Sequence[Statement]) -> Iterator[Statement]:
+    """Find what a wish names, but for what stands in a value already found."""
+    held = [range(each.end - len(each.value), each.end) for each in found]
+    for key, value, start, end in find_wishes(sentence):
+        place = sentence.index(value, start)
+        if not any(place in stretch or place + len(value) - 1 in stretch for stretch in held):
+            held.append(range(place, place + len(value)))
+            yield Statement(key, value, start, end)
 
 
 def _with_whole_spans(sentence: str, statement: Statement, spans: Sequence[Span]) -> Statement:
