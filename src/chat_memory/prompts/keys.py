@@ -52,8 +52,8 @@ _KIN = lexicon(
     " kid child children cousin uncle aunt grandmother grandfather manager roommate client"
 )
 CORRECTIONS = lexicon(
-    "actually change changed correct correction instead make mean meant moved no not now rather sorry updated"
-    " update wrong"
+    "actually again another change changed correct correction different else instead make mean meant moved no nope not"
+    " now other rather sorry time try updated update wait wrong"
 )
 """What says that a new value takes the place of an old one."""
 _KIND: dict[SpanType | None, SpanType] = {"count": "number"}

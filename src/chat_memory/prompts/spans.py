@@ -17,7 +17,7 @@ _DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _CLOCK = rf"(?:[01]?\d(?:[:.][0-5]\d)?|2[0-3](?:[:.][0-5]\d)?|(?:{_NUMBER_WORDS})\b)"
 _DAYTIME = r"(?:in\sthe\s(?:early\s|late\s)?(?:morning|afternoon|evening|night)|at\snight)\b"
 _ORDINAL = (
-    r"\d{1,2}(?:st|nd|rd|th)(?:\sof\s(?:this|next)\smonth\b|"
+    rf"\d{{1,2}}(?:st|nd|rd|th)(?!\s(?:of\s)?{_MONTH}\b)(?:\sof\s(?:this|next)\smonth\b|"
     r"(?=\Z|[.,;!?)]|\s(?:of|at|on|in|for|from|to|and|or|please|with|by|if|i|we|around|after|before|until|then|instead)\b))"
 )
 _PATTERNS: dict[SpanType, str] = {
@@ -34,7 +34,8 @@ _PATTERNS: dict[SpanType, str] = {
     rf"|\b(?:morning|afternoon|evening|night)\s{_CLOCK}\b"
     r"|\b\d{1,2}(?:[:.]\d{2})?\s?(?:am|pm|a\.m|p\.m)\b|\b(?:[01]?\d|2[0-3]):[0-5]\d\b|\b(?:noon|midnight)\b",
     "phone": r"(?<![\w.])\+?\(?\d{1,5}\)?(?:[ .-]?\d{2,5}){2,5}(?![\w-])",
-    "count": rf"\b(?:\d{{1,6}}|{_NUMBER_WORDS})\s(?:[a-z]{{3,20}}s|people|children|men|women)\b",
+    "count": rf"\b(?:\d{{1,6}}|{_NUMBER_WORDS})\s(?:[a-z]{{3,20}}s|people|children|men|women)\b"
+    r"|\b(?:1|one|a single)\s(?!(?:of|that|which|who|and|or|more|way|in|on|at|to|for|from|with|by|is|was|can|thing|i)\b)[a-z]{3,20}\b",
     "number": rf"\b(?:\d{{1,6}}|{_NUMBER_WORDS})\b(?![\w/%.]\d)",
 }
 _SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _PATTERNS.items()), re.IGNORECASE)

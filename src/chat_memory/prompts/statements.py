@@ -112,7 +112,8 @@ _OWN_NOUNS: dict[SpanType, frozenset[str]] = {
 _HEAD = re.compile(r"(?<![\w@.:/'-])[a-z]{4,20}(?![\w@.:/'-])", re.IGNORECASE)
 _COUNT_CUE = re.compile(
     r"\b(?:need|want|like|book|reserve|order|buy|get|find|have|stay|staying|for|bring|invite|inviting|with|be|are)"
-    r"\s(?:me |us |about |exactly |only |a total of )?$",
+    r"\s(?:me |us |about |exactly |only |just |a total of )?$|^(?:(?:no|yes|yeah|ok|okay|actually|sorry|nope),? )?(?:just |only )?(?:the )?$"
+    r"|\b(?:just|only) (?:the )?$",
     re.IGNORECASE,
 )
 """Before a count these say it is the user's own: `I need two tickets`; counts of the world are not kept."""

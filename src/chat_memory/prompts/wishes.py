@@ -24,13 +24,13 @@ _OPENS = re.compile(
     rf"(?:(?:can|could|will|would) you (?:please |also |kindly )?)?(?:{'|'.join(sorted(ORDERS))}|something|somewhere|someone|a|an|in|from|to|at|for|on|by|with|the|near)\b",
     re.IGNORECASE,
 )
-_SMALL = r"(?:of|the|and|de|del|la|le|for|&|at|on)"
-_NAME_WORD = r"[A-Z0-9][\w'\u2019.&-]*\w|[A-Z]"
+_SMALL = r"(?:of|the|and|de|del|la|le|&)"
+_NAME_WORD = r"[A-Z][\w'\u2019.&-]*\w|[A-Z]"
 _NAME = re.compile(
-    rf"(?<![\w'\u2019@.-])(?=[A-Z])(?:{_NAME_WORD})(?:\s(?:{_SMALL}\s){{0,2}}(?:{_NAME_WORD}))*(?:,\s(?:[A-Z]{{2}}\b|(?:[A-Z][a-z]+)(?=[.!?]?$|\son\b|\sto\b|\sfor\b|\splease\b)))?"
+    rf"(?<![\w'\u2019@.-])(?=[A-Z])(?:{_NAME_WORD})(?:\s(?:{_SMALL}\s){{0,2}}(?:{_NAME_WORD})|\s\d{{1,4}}(?![\w:]))*(?:,\s(?:[A-Z]{{2}}\b|(?:[A-Z][a-z]+)(?=[.!?,]?$|,\splease|\s(?:on|to|for|please|and|from|at)\b)))?"
 )
 _BEFORE = re.compile(
-    r"(?:(?P<head>[a-z][\w'\u2019-]{1,20})\s)?(?:(?P<prep>in|at|near|to|from|around|by|with|for|on|of|like|called|named|via|into|toward|towards|until|as|about|is)\s)?"
+    r"(?:(?P<head>(?!(?:in|at|near|to|from|around|by|with|for|on|of|like)\b)[a-z][\w'\u2019-]{1,20})\s)?(?:(?P<prep>in|at|near|to|from|around|by|with|for|on|of|like|called|named|via|into|toward|towards|until|as|about|is)\s)?"
     r"(?:(?:the|a|an|some|my|our|any|downtown|mr|mrs|ms|dr)\.?\s)?$",
     re.IGNORECASE,
 )
@@ -41,7 +41,9 @@ _NOT_NAMES = lexicon(
     " mr mrs ms dr pm am tv id it what which where when how who the a an and but or so also then if is are can could"
     " would will do does did that this these those there here my our your his her their one two three four five six"
     " seven eight nine ten make find book get search look show reserve schedule set send play yeah yep nope great good"
-    " sure perfect actually now not next today tomorrow wifi asap"
+    " sure perfect actually now not next today tomorrow wifi asap in to from at near for with by on around about"
+    " leaving departing going only just want need like anything something somewhere check yea alright cool how"
+    " tell see can let put give change any all as well try take"
 )
 _FUNCTION = lexicon(
     "and or but in on at to from for with by of the a an is are was were be been that which who whom where when what how"
@@ -71,11 +73,12 @@ def find_wishes(sentence: str) -> Iterator[tuple[str, str, int, int]]:
     if not (_OWN.search(sentence) or _OPENS.match(sentence)):
         return
     seen = False
-    for found in (*_names(sentence), *_moves(sentence), *_kinds(sentence)):
+    for found in (*find_names(sentence), *_moves(sentence), *_kinds(sentence)):
         yield found
 
 
-def _names(sentence: str) -> Iterator[tuple[str, str, int, int]]:
+def find_names(sentence: str) -> Iterator[tuple[str, str, int, int]]:
+    """Find the names inside a sentence, each with what it is to the sentence as its key."""
     for match in _NAME.finditer(sentence):
         start, end = match.span()
         words = match.group().split()
@@ -157,6 +160,10 @@ _THING = re.compile(
 _SOME = re.compile(r"\b(?:something|somewhere|someplace|anything)\s(?:really |very |more |a bit )?(?P<value>[a-z-]{4,20})(?=\s(?:in|to|from|for|with|that|which|on|at|near|and|please|around|by)\b|[,.;!?]|$)")
 _AREA = re.compile(r"\bin\sthe\s(?P<value>[a-z]{4,20})(?=\s(?:of town|part|side|and|please|with|for|that)\b|[,.;!?]|$)")
 _RANGE_OF = re.compile(r"\b(?P<value>[a-z]{4,20})\s(?P<noun>price range|class|range)\b")
+_PARTY = re.compile(
+    r"\b(?:table|reservation|booking|room|tickets?|seats?|place|book|reserve|it)\b(?:\s[a-z']+){0,3}?\sfor\s(?P<value>\d{1,2}|two|three|four|five|six|seven|eight|nine|ten|one)"
+    r"(?=\s(?:at|on|in|please|and|to|from|this|next|tomorrow|tonight|for|starting)\b|[,.;!?]|$)", re.IGNORECASE
+)
 _NO_AREA = lexicon("morning afternoon evening night meantime future past end middle same area city town beginning meanwhile mood car room hotel house first world")
 
 
@@ -169,6 +176,8 @@ def _kinds(sentence: str) -> Iterator[tuple[str, str, int, int]]:
     for match in _SOME.finditer(sentence):
         if match["value"] not in _FUNCTION | _VAGUE | {"else"}:
             yield match.group().split()[0], match["value"], match.start(), match.end()
+    for match in _PARTY.finditer(sentence):
+        yield "people", match["value"], match.start(), match.end()
     for match in _AREA.finditer(sentence):
         if match["value"] not in _NO_AREA:
             yield "place", match["value"], match.start(), match.end()

@@ -37,8 +37,10 @@ _TIME = re.compile(
     r"\b"
     rf"(?:(?P<before>{_DAYTIME}) )?(?:(?P<part>half|quarter) (?P<side>past|to) )?"
     r"(?P<hour>\d{1,2})(?:[:.](?P<minute>\d\d))?(?:\s?(?P<half>am|pm)\b)?(?P<sharp> o'clock)?"
-    rf"(?: (?:in|at) (?P<after>{_DAYTIME})\b)?(?![\w:.])"
+    rf"(?: (?:in|at(?= night)) (?P<after>{_DAYTIME})\b)?(?![\w:.])"
 )
+_MONTH = r"(?P<month>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_DATE = re.compile(rf"\b(?:{_MONTH} (?P<day>\d{{1,2}})(?:th)?|(?P<DAY>\d{{1,2}})(?:th)? {_MONTH.replace('month','MONTH')})\b")
 NOON = 12 * 60
 _SPACED_CLITIC = re.compile(r" (?=(?:n't|'(?:s|m|d|re|ve|ll))\b)", re.IGNORECASE)
 _MERIDIEM = re.compile(r"\b([ap])\.\s?m\b\.?", re.IGNORECASE)
@@ -53,12 +55,7 @@ def untokenize(text: str) -> str:
 def normalize(value: str) -> tuple[str, ...]:
     """Read a value as the words it is compared by."""
     plain = [_number(word) for word in words(_MERIDIEM.sub(r"\1m", value)) if word not in _ARTICLES]
-    return tuple(_with_times(plain))
-
-
-def same(one: str, other: str) -> bool:
-    """Tell whether two values are written the same way."""
-    return normalize(one) == normalize(other)
+    return tuple(_with_times(_DATE.sub(_day_first, " ".join(plain))))
 
 
 def holds(confirmed: str, labelled: str) -> bool:
@@ -85,12 +82,16 @@ def is_run(wanted: Sequence[str], had: Sequence[str]) -> bool:
 
 def _number(word: str) -> str:
     ordinal = _ORDINAL.match(word)
-    return ordinal[1] if ordinal else _NUMBERS.get(word) or _ORDINALS.get(word) or word
+    day = ordinal[1] if ordinal else _ORDINALS.get(word)
+    return f"{day}th" if day else _NUMBERS.get(word, word)
 
 
-def _with_times(plain: Sequence[str]) -> Iterator[str]:
+def _day_first(match: re.Match[str]) -> str:
+    return f"{match['day'] or match['DAY']}th {match['month'] or match['MONTH']}"
+
+
+def _with_times(text: str) -> Iterator[str]:
     """Write times of day one way; whatever is none stays as it is."""
-    text = " ".join(plain)
     place = 0
     for match in _TIME.finditer(text):
         if not any(match[sign] for sign in ("minute", "half", "before", "after", "part", "sharp")):

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from chat_memory.lab.evaluation.labelled import Labelled
-from chat_memory.lab.evaluation.matching import holds, holds_any, is_stated
+from chat_memory.lab.evaluation.labelled import Labelled, Wanted
+from chat_memory.lab.evaluation.matching import holds_any, is_stated
 
 Falsehood = Literal["", "unstated", "asked", "denied", "replaced"]
 
@@ -23,29 +23,42 @@ class Score:
     stale: int
 
 
-def score(dialogue: Labelled, confirmed: Sequence[str]) -> Score:
-    """Compare the confirmed values of a memory with a dialogue's labels."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A confirmed value, and the number of the turn it was taken from."""
+
+    value: str
+    seq: int
+
+    def has(self, wanted: Wanted) -> bool:
+        """Tell whether this is a labelled value, taken from a turn in which the user gave it."""
+        return self.seq in wanted.seqs and holds_any(self.value, wanted.ways)
+
+
+def score(dialogue: Labelled, entries: Sequence[Entry]) -> Score:
+    """Compare what is confirmed at the end with a dialogue's labels."""
     stated, replaced = dialogue.stated(), dialogue.replaced()
-    judged = [judge(dialogue, value, stated, replaced) for value in confirmed]
+    right = [any(entry.has(wanted) for wanted in stated) for entry in entries]
+    judged = [judge(dialogue, entry) for entry, good in zip(entries, right, strict=True) if not good]
     return Score(
         gold=len(stated),
-        found=sum(any(holds_any(value, ways) for value in confirmed) for ways in stated),
-        entries=len(confirmed),
-        right=sum(any(holds_any(value, ways) for ways in stated) for value in confirmed),
+        found=sum(any(entry.has(wanted) for entry in entries) for wanted in stated),
+        entries=len(entries),
+        right=sum(right),
         falsehoods=tuple(falsehood for falsehood in judged if falsehood),
         replaced=len(replaced),
-        stale=sum(any(holds(value, old) for value in confirmed) for old in replaced),
+        stale=sum(any(entry.has(old) for entry in entries) for old in replaced),
     )
 
 
-def judge(dialogue: Labelled, value: str, stated: Sequence[Sequence[str]], replaced: Sequence[str]) -> Falsehood:
-    """Say in what way a confirmed value is false; empty when it is not."""
-    if not any(is_stated(value, text) for text in dialogue.user_texts()):
+def judge(dialogue: Labelled, entry: Entry) -> Falsehood:
+    """Say in what way a confirmed value that matches no label at the end is false; empty when it is not."""
+    if not any(is_stated(entry.value, text) for text in dialogue.user_texts()):
         return "unstated"
-    if any(holds_any(value, ways) for ways in stated):
-        return ""
-    if holds_any(value, replaced):
+    if any(entry.has(old) for old in dialogue.replaced()):
         return "replaced"
-    if holds_any(value, dialogue.denied):
+    if any(holds_any(entry.value, ways) for ways in dialogue.final.values()):
+        return ""
+    if holds_any(entry.value, dialogue.denied):
         return "denied"
-    return "asked" if holds_any(value, dialogue.asked) else ""
+    return "asked" if holds_any(entry.value, dialogue.asked) else ""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from chat_memory.lab.evaluation.labelled import Labelled, Saying
+from chat_memory.lab.evaluation.labelled import Given, Labelled, Saying
 from chat_memory.lab.evaluation.loaders.files import read_json
 from chat_memory.lab.evaluation.matching import untokenize
 
@@ -28,7 +28,12 @@ def _label(name: str, log: Sequence[Mapping[str, Any]]) -> Labelled:
         id=name,
         sayings=[Saying("assistant" if turn["metadata"] else "user", untokenize(turn["text"])) for turn in log],
         final=final,
-        informed=[value for turn in log if not turn["metadata"] for value in _informed(turn["dialog_act"])],
+        informed=[
+            Given(value, seq)
+            for seq, turn in enumerate(log, start=1)
+            if not turn["metadata"]
+            for value in _informed(turn["dialog_act"])
+        ],
         earlier=list(held),
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from chat_memory.lab.evaluation.labelled import Labelled, Saying
+from chat_memory.lab.evaluation.labelled import Given, Labelled, Saying
 from chat_memory.lab.evaluation.loaders.files import read_json, read_json_lines
 
 _Turn = Mapping[str, Any]
@@ -34,7 +34,12 @@ def _label(raw: Mapping[str, Any]) -> Labelled:
         id=raw["dialogue_id"],
         sayings=[Saying("user" if _is_user(turn) else "assistant", turn["utterance"]) for turn in turns],
         final=final,
-        informed=[value for turn in turns if _is_user(turn) for value in _values(turn, "INFORM")],
+        informed=[
+            Given(value, seq)
+            for seq, turn in enumerate(turns, start=1)
+            if _is_user(turn)
+            for value in _values(turn, "INFORM")
+        ],
         asked=[value for turn in turns if _is_user(turn) for value in _values(turn, "REQUEST")],
         denied=list(_denied(turns)),
         earlier=list(held),
