@@ -10,7 +10,8 @@ ChatMemoryError
     ├── UnwritablePlotsError
     ├── DisprovedError
     ├── MissingSetError
-    └── BrokenSetError
+    ├── BrokenSetError
+    └── ShortSetError
 """
 
 from chat_memory.errors import ChatMemoryError
@@ -29,7 +30,7 @@ class NoPeersError(LabError):
 
 
 class UnreadableResultsError(LabError):
-    """{file} holds no results: {problem}. chat-memory bench --json FILE writes what compare and plot read."""
+    """{file} holds no results: {problem}. chat-memory bench --json FILE writes what its compare and plot read, chat-memory eval --json FILE what its own do."""
 
 
 class NoMatplotlibError(LabError):
@@ -37,7 +38,7 @@ class NoMatplotlibError(LabError):
 
 
 class NothingToDrawError(LabError):
-    """{file} holds nothing that is drawn. Measure at least one of the suites commit_floor, append, drain, peers, visible and transport."""
+    """{file} holds nothing that is drawn. Measure at least one of the suites {drawn}."""
 
 
 class UnwritablePlotsError(LabError):
@@ -54,3 +55,7 @@ class MissingSetError(LabError):
 
 class BrokenSetError(LabError):
     """{file} of a set cannot be read: {problem}. Fetch that set again; docs/evaluation.md says where from."""
+
+
+class ShortSetError(LabError):
+    """{suite} measured {found} cases of {name}, its {half} half has {expected}: figures of fewer are of another set. Complete the folder as docs/evaluation.md says, or ask for a few with --limit."""

@@ -18,11 +18,11 @@ from chat_memory.lab.bench.drain import drain, fill
 from chat_memory.lab.bench.ground import KIND, QUICK, Ground, open_box
 from chat_memory.lab.bench.peers import NEEDED
 from chat_memory.lab.bench.rows import check_written
-from chat_memory.lab.bench.suites import SUITES, choose, run_or_stop
+from chat_memory.lab.bench.suites import SUITES
 from chat_memory.lab.bench.summarizers import DELTA, SUMMARY_BYTES, NoModel
 from chat_memory.lab.bench.writing import append, make_call
 from chat_memory.lab.databases import own_database, run_statements
-from chat_memory.lab.errors import DisprovedError, NoPeersError, UnknownSuiteError
+from chat_memory.lab.errors import DisprovedError, NoPeersError
 from chat_memory.lab.latencies import Latencies
 from chat_memory.models import Caller
 from chat_memory.tools.get_memory import get_memory
@@ -169,22 +169,3 @@ async def test_calls_in_flight_are_bounded(ground: Ground, monkeypatch: pytest.M
         await offer(box, QUICK, load)
     assert load.offered == load.refused == 150
     assert load.written == 0
-
-
-async def test_an_error_leaves_the_task_groups_of_a_suite_as_it_was(ground: Ground) -> None:
-    """Fails without unwrap: the program would end with a traceback of groups."""
-
-    async def measure(_: Ground) -> dict[str, float | str]:
-        async with anyio.create_task_group(), anyio.create_task_group():
-            raise ChatBusyError
-        raise AssertionError
-
-    with pytest.raises(ChatBusyError):
-        await run_or_stop(measure, ground)
-
-
-def test_suites_run_in_their_own_order_and_an_unknown_one_is_named() -> None:
-    assert choose([]) == list(SUITES)
-    assert choose(["drain", "append"]) == ["append", "drain"]
-    with pytest.raises(UnknownSuiteError, match=r"no suite 'drian': did you mean drain\? Suites: commit_floor, append"):
-        choose(["append", "drian"])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from chat_memory.cli.console import open_console
+from chat_memory.cli.console import print_paths
 from chat_memory.lab.bench.plots import plot
 
 
@@ -12,5 +12,4 @@ def draw(results: Path, folder: Path) -> None:
     Raises:
         LabError: there is nothing to draw from, with, or into.
     """
-    for file in plot(results, folder):
-        open_console().print(str(file), soft_wrap=True, markup=False, highlight=False)
+    print_paths(plot(results, folder))

@@ -4,12 +4,13 @@ from time import perf_counter
 
 import anyio
 
-from chat_memory.lab.bench.ground import KIND, Ground, Numbers, open_box
+from chat_memory.lab.bench.ground import KIND, Ground, open_box
 from chat_memory.lab.bench.rows import check_written
 from chat_memory.lab.bench.summarizers import NoModel
 from chat_memory.lab.bench.writing import append, make_call
 from chat_memory.lab.databases import own_database
 from chat_memory.lab.latencies import Latencies
+from chat_memory.lab.results import Numbers
 from chat_memory.tools.toolbox import Toolbox
 
 

@@ -9,10 +9,11 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import anyio
 import asyncpg
 
-from chat_memory.lab.bench.ground import KIND, Ground, Numbers, require
+from chat_memory.lab.bench.ground import KIND, Ground, require
 from chat_memory.lab.bench.writing import SAID
 from chat_memory.lab.databases import own_database, run_statements
 from chat_memory.lab.errors import DisprovedError
+from chat_memory.lab.results import Numbers
 from chat_memory.settings import inherited_environment
 
 DEBIAN = Path("/usr/lib/postgresql")

@@ -4,11 +4,12 @@ from time import perf_counter
 
 import anyio
 
-from chat_memory.lab.bench.ground import FULL, KIND, Ground, Numbers, open_box
+from chat_memory.lab.bench.ground import FULL, KIND, Ground, open_box
 from chat_memory.lab.bench.rows import LOOK_SECONDS, PATIENCE_SECONDS, SETTLE, check_written, wait_folded
 from chat_memory.lab.bench.summarizers import NoModel
 from chat_memory.lab.bench.writing import append, make_call
 from chat_memory.lab.databases import own_database, run_statements
+from chat_memory.lab.results import Numbers
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.worker import Worker
 

@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
 
 from chat_memory.lab.errors import DisprovedError
 from chat_memory.prompts.summarizer import Summarizer
@@ -12,9 +11,6 @@ from chat_memory.settings import Settings
 from chat_memory.storage.bell import Bell
 from chat_memory.storage.fitness import DURABILITY, read_server_facts
 from chat_memory.tools.toolbox import Toolbox
-
-Numbers: TypeAlias = dict[str, float | str]
-"""What a suite measured: flat dotted keys."""
 
 OWNER = "bench"
 KIND = "bench"

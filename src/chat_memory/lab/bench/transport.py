@@ -13,12 +13,13 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
-from chat_memory.lab.bench.ground import KIND, Ground, Numbers
+from chat_memory.lab.bench.ground import KIND, Ground
 from chat_memory.lab.bench.rows import check_written
 from chat_memory.lab.bench.writing import SAID
 from chat_memory.lab.databases import own_database
 from chat_memory.lab.errors import DisprovedError
 from chat_memory.lab.latencies import MEDIAN, Latencies
+from chat_memory.lab.results import Numbers
 from chat_memory.replies import MemoryReply
 from chat_memory.settings import PREFIX, SECRETS, inherited_environment, variable_of
 

@@ -5,12 +5,13 @@ from time import perf_counter
 
 import anyio
 
-from chat_memory.lab.bench.ground import KIND, OWNER, Ground, Numbers, open_box, require
+from chat_memory.lab.bench.ground import KIND, OWNER, Ground, open_box, require
 from chat_memory.lab.bench.rows import check_written
 from chat_memory.lab.bench.summarizers import NoModel
 from chat_memory.lab.bench.writing import SAID
 from chat_memory.lab.databases import own_database
 from chat_memory.lab.latencies import Latencies
+from chat_memory.lab.results import Numbers
 from chat_memory.models import Caller, Message, chat_key
 from chat_memory.replies import MemoryReply
 from chat_memory.storage.bell import Ring

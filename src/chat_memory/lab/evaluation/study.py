@@ -48,6 +48,8 @@ class Study:
     half: Half = "odd"
     limit: int | None = None
     settings: Settings = field(default_factory=Settings)
+    budget_usd: float = 1.0
+    answers: Path | None = None
     report: Callable[[str, int, int], None] = tell_nobody
 
     def find(self, name: str) -> Path | None:

@@ -11,13 +11,14 @@ from typing import Protocol
 
 import anyio
 
-from chat_memory.lab.bench.ground import KIND, Ground, Numbers, require
+from chat_memory.lab.bench.ground import KIND, Ground, require
 from chat_memory.lab.bench.peers.pgqueuer import PgQueuer
 from chat_memory.lab.bench.peers.procrastinate import Procrastinate
 from chat_memory.lab.bench.visible import PATIENCE_SECONDS, pause
 from chat_memory.lab.databases import own_database, run_statements
 from chat_memory.lab.errors import NoPeersError
 from chat_memory.lab.latencies import Latencies
+from chat_memory.lab.results import Numbers
 
 BATCH = 1_000
 """Jobs enqueued by one call: neither library gains by more."""

@@ -2,13 +2,31 @@
 
 import gzip
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from chat_memory.lab.errors import BrokenSetError
+
+Shape = TypeVar("Shape")
+NUMBERED = re.compile(r"(\D*)(\d*)")
+
+
+def find_files(folder: Path, *patterns: str) -> list[Path]:
+    """List the files of a set: those of each pattern in the order of their names, or of the numbers in them.
+
+    Raises:
+        BrokenSetError: there is none.
+    """
+    found = [path for pattern in patterns for path in sorted(folder.glob(pattern), key=_by_number)]
+    if not found:
+        raise BrokenSetError(file=folder.name, problem=f"no file {' or '.join(patterns)} is in it")
+    return found
 
 
 def read_text(path: Path) -> str:
@@ -36,7 +54,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever stands there
     Raises:
         BrokenSetError: it holds none.
     """
-    return _parse(path, read_text(path))
+    return _load(path, read_text(path))
 
 
 def read_json_lines(path: Path) -> Iterator[Any]:
@@ -47,10 +65,28 @@ def read_json_lines(path: Path) -> Iterator[Any]:
     """
     for line in read_text(path).split("\n"):  # not splitlines: JSON may hold other line breaks
         if line.strip():
-            yield _parse(path, line)
+            yield _load(path, line)
 
 
-def _parse(path: Path, text: str) -> Any:  # noqa: ANN401 - whatever stands there
+def parse(path: Path, shape: type[Shape], value: object) -> Shape:
+    """Take a value of a file as what it should be.
+
+    Raises:
+        BrokenSetError: it is something else; the first place that differs is named.
+    """
+    try:
+        return TypeAdapter(shape).validate_python(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise BrokenSetError(file=path.name, problem=f"{place}: {first['msg'].lower()}") from None
+
+
+def _by_number(path: Path) -> list[tuple[int, str]]:
+    return [(int(digits or 0), text) for text, digits in NUMBERED.findall(str(path))]
+
+
+def _load(path: Path, text: str) -> Any:  # noqa: ANN401 - whatever stands there
     try:
         return json.loads(text)
     except ValueError as error:
