@@ -1,13 +1,15 @@
 """What a dialogue's memory is worth against its labels: found, right, false, stale."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 from chat_memory.lab.evaluation.labelled import Labelled, Wanted
 from chat_memory.lab.evaluation.matching import holds_any, is_stated
 
-Falsehood = Literal["", "unstated", "asked", "denied", "replaced"]
+Falsehood: TypeAlias = Literal["unstated", "asked", "denied", "replaced"]
+FALSEHOODS: tuple[Falsehood, ...] = get_args(Falsehood)
+"""Ways of a confirmed value to be false: no user turn says it, or the user asked about it, denied or replaced it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class Score:
     found: int
     entries: int
     right: int
-    falsehoods: tuple[Falsehood, ...]
+    falsehoods: Mapping[Falsehood, int]
     replaced: int
     stale: int
 
@@ -45,20 +47,20 @@ def score(dialogue: Labelled, entries: Sequence[Entry]) -> Score:
         found=sum(any(entry.has(wanted) for entry in entries) for wanted in stated),
         entries=len(entries),
         right=sum(right),
-        falsehoods=tuple(falsehood for falsehood in judged if falsehood),
+        falsehoods={kind: judged.count(kind) for kind in FALSEHOODS},
         replaced=len(replaced),
         stale=sum(any(entry.has(old) for entry in entries) for old in replaced),
     )
 
 
-def judge(dialogue: Labelled, entry: Entry) -> Falsehood:
-    """Say in what way a confirmed value that matches no label at the end is false; empty when it is not."""
+def judge(dialogue: Labelled, entry: Entry) -> Falsehood | None:
+    """Say in what way a confirmed value that matches no label at the end is false; None when it only is no label."""
     if not any(is_stated(entry.value, text) for text in dialogue.user_texts()):
         return "unstated"
     if any(entry.has(old) for old in dialogue.replaced()):
         return "replaced"
     if any(holds_any(entry.value, ways) for ways in dialogue.final.values()):
-        return ""
+        return None
     if holds_any(entry.value, dialogue.denied):
         return "denied"
-    return "asked" if holds_any(entry.value, dialogue.asked) else ""
+    return "asked" if holds_any(entry.value, dialogue.asked) else None
