@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from chat_memory.models import Fact
+from chat_memory.prompts.alternatives import SINGLE
 from chat_memory.prompts.spans import kind_of
 from chat_memory.prompts.statements import Statement
 from chat_memory.prompts.words import content_words, words
@@ -29,12 +30,13 @@ _SWAPS = tuple(
 
 
 _CORRECTS = re.compile(
-    r"^(?:(?:oh|hm+|well|wait|yes|ok|okay|sure),? )?(?:no|nope|nah|wrong|sorry|wait|not)\b(?!,? (?:thanks|thank|problem|worries|that's|need|preference|more))"
-    r"|\b(?:actually|instead|rather than|on second thought|chang(?:e|ed|ing)|make (?:it|that|them)|i meant|i mean|correction"
-    r"|this time|try|again|different|other|another|else|mistaken?|wrong|incorrect)\b",
+    r"^(?:(?:oh|hm+|well|wait|yes|ok|okay|sure),? )?(?:no|nope|nah|wrong|sorry|wait|not)\b"
+    r"(?!,? (?:thanks|thank|problem|worries|that's|need|preference|more))"
+    r"|\b(?:actually|instead|rather than|on second thought|chang(?:e|ed|ing)|make (?:it|that|them)|i meant|i mean"
+    r"|correction|this time|try|again|different|other|another|else|mistaken?|wrong|incorrect)\b",
     re.IGNORECASE,
 )
-_REPLACEABLE = ("date", "time", "money")
+"""Words after which a new date, time or amount takes the place of the old one, in this sentence and those after it."""
 _WITHDRAWS = re.compile(r"\b(?:no longer|any ?more|forget|quit|delete|remove|disregard|scrap)\b", re.IGNORECASE)
 
 
@@ -61,7 +63,7 @@ def corrects_something(sentence: str) -> bool:
 def find_outdated(statement: Statement, facts: Sequence[Fact], seq: int) -> Fact | None:
     """Find the fact that a correcting statement takes the place of: the latest of its type, from an earlier turn."""
     kind = kind_of(statement.value)
-    alike = [fact for fact in facts if kind in _REPLACEABLE and kind_of(fact.value) == kind and fact.source_seq < seq]
+    alike = [fact for fact in facts if kind in SINGLE and kind_of(fact.value) == kind and fact.source_seq < seq]
     if any(fact.key == statement.key for fact in alike):
         return None
     latest = [fact for fact in alike if fact.source_seq == max(other.source_seq for other in alike)]

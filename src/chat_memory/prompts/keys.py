@@ -39,7 +39,7 @@ _ATTRIBUTES: tuple[_Attribute, ...] = tuple(
         ("date deadline due day", rf"(?:\S*\d|{_DAY}{_MONTH})"),
         ("time", rf"(?:\S*\d|{_DAY}{_MONTH})"),
         ("place", r"(?:in|at|near|around|to|from|leav\w+|depart\w*)\s"),
-        ("people guests count party size number", rf"(?:{_COUNTED})"),
+        ("people person guests count party size number", rf"(?:{_COUNTED})"),
     )
 )
 """Labels a quote need not say, and what it must have instead."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from itertools import islice, product
 
 from chat_memory.models import Fact
+from chat_memory.prompts.alternatives import asks_for_another
 from chat_memory.prompts.clauses import Clause, Reading, read
 from chat_memory.prompts.keys import corrects, key_objection, speaks_of
 from chat_memory.prompts.scopes import SCOPES, TAKES_BACK, carries
-from chat_memory.prompts.spans import find_spans, kind_of
+from chat_memory.prompts.spans import kind_of
 from chat_memory.prompts.values import cut_out, cuts_number, find_runs
-from chat_memory.prompts.wishes import find_names
 from chat_memory.prompts.words import POLAR_WORDS, STOP_WORDS, content_words, lexicon, words
 
 _TRIES = 16
@@ -19,20 +19,14 @@ _TRIES = 16
 _DIGIT = re.compile(r"\d")
 _RUNS = 8
 """Most places of a quote where a value is tried."""
-_ALTERNATIVE = re.compile(
-    r"\b(?:how about|what about|(?:is|are) there (?:an?\b|any\w*)|do you have any\w*|any other|else|instead|other|another|different"
-    r"|again|re-?try|try|rather|changed?|actually)\b",
-    re.IGNORECASE,
-)
-_REPLACEABLE = ("date", "time", "money")
-_PLACE_KEYS = ("place", "to place", "from place")
-_PLACES = lexicon("in at near around")
+_PLACED = lexicon("in at near around")
+"""With one of these the value's place is told, so `in Rome` says more than `Rome`."""
 _ENGLISH = lexicon(
     "the my i i'm i've i'd i'll our are is have has with and it it's can would need want like please this that you not"
-    " but make let's just only search look find book show get something somewhere from live don't does at to by we us call write arrive leave meet"
-    " for from starting arriving leaving staying people days nights after around send him since"
-    " monday tuesday wednesday thursday friday saturday sunday january february march april june july august september"
-    " october november december tomorrow checking"
+    " but make let's just only search look find book show get something somewhere from live don't does at to by we us"
+    " call write arrive leave meet for from starting arriving leaving staying people days nights after around send him"
+    " since monday tuesday wednesday thursday friday saturday sunday january february march april june july august"
+    " september october november december tomorrow checking"
 )
 """A sentence with one of these is read as English; a `not` of another language may be a word no list has."""
 
@@ -122,7 +116,7 @@ class _Claim:
         told = set(words(self.value))
         rest = [word for word in held if word not in told and word not in STOP_WORDS]
         beyond = [word for word in self.spoken if word not in told and word not in _SAYS_NOTHING]
-        placed = self.key == "place" and bool(_PLACES & set(self.spoken) - told)
+        placed = self.key == "place" and bool(_PLACED & set(self.spoken) - told)
         if not beyond and not self.given and not typed and not placed and not _DIGIT.search(self.value):
             return "the quote says nothing beside the value"
         english = 2 * sum(word.isascii() for word in held) >= len(held) and not _ENGLISH.isdisjoint(held)
@@ -136,7 +130,7 @@ class _Claim:
 def retraction_objection(fact: Fact, quote: str, reading: Reading) -> str:
     """Say why a quote does not take back a fact; empty when one of its clauses does."""
     spoken = words(quote)
-    if _asks_for_another(fact, quote, reading):
+    if asks_for_another(fact, quote, reading):
         return ""
     statements = _statements(spoken, reading)
     if not statements:
@@ -146,31 +140,6 @@ def retraction_objection(fact: Fact, quote: str, reading: Reading) -> str:
     if not about:
         return "the quote does not speak of that fact"
     return "" if any(_takes_back(fact, each) for each in about) else "the quote takes nothing back"
-
-
-def _asks_for_another(fact: Fact, quote: str, reading: Reading) -> bool:
-    """Tell whether a quote asks for something else in the place of a fact: `how about Oslo?` once a place is known."""
-    spoken = words(quote)
-    asked = [
-        clauses
-        for start in islice(reading.find(spoken), _TRIES)
-        if (clauses := reading.covered(start, start + len(spoken)))
-        and clauses[-1].end == start + len(spoken)
-        and not any({"quotation", "report"} & clause.marks.keys() for clause in clauses)
-    ]
-    if not asked or not _ALTERNATIVE.search(quote) or find_runs(fact.value, spoken):
-        return False
-    kind = kind_of(fact.value)
-    others = [span for span in find_spans(quote) if span.kind == kind]
-    if kind == "count":
-        return any(_noun(span.text) == _noun(fact.value) for span in others)
-    if kind in _REPLACEABLE:
-        return bool(others)
-    return fact.key in _PLACE_KEYS and any(key == fact.key for key, *_ in find_names(quote))
-
-
-def _noun(counted: str) -> str:
-    return counted.split()[-1].lower().rstrip("s")
 
 
 def _takes_back(fact: Fact, held: Sequence[str]) -> bool:

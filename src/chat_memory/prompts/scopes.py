@@ -69,7 +69,7 @@ ORDERS = lexicon(
     "book reserve find search look get make schedule set buy order send transfer play add change rent help put use plan"
     " arrange switch try give move pick start call name write remind save"
 )
-"""What somebody is asked to do: after `can you` these state a wish. `tell`, `check` and their like ask for an answer."""
+"""What somebody is asked to do: after `can you` these state a wish. `tell`, `check` and their like ask to know."""
 _TAGS = _ASKS | _ASKS_SOMEONE | INTERJECTIONS | SUBJECTS | lexicon("that this true correct fair ok think agree it not")
 _TAG_WORDS = 4
 _JESTS = lexicon("not kidding joking jk psych false wrong untrue")
@@ -121,10 +121,13 @@ def asks(words: Sequence[str]) -> bool:
 
 
 def is_request(words: Sequence[str]) -> bool:
-    """Tell whether a clause asks somebody to do a thing, which states what is wanted: `can you book two seats`."""
-    rest = [word for word in _after_interjections(words) if word not in {"please", "also", "kindly", "maybe"}][:3]
-    told = len(rest) > 2 and rest[0] in _ASKS_YOU and rest[1] == "you" and rest[2] in ORDERS  # noqa: PLR2004
-    return told and _ASKS.isdisjoint(words)
+    """Tell whether a clause asks somebody to do a thing, which states what is wanted: `can you book two seats`.
+
+    `can you make this for two` may ask about this one instead.
+    """
+    rest = [word for word in _after_interjections(words) if word not in {"please", "also", "kindly"}][:4]
+    told = rest[:1] and rest[0] in _ASKS_YOU and rest[1:2] == ["you"] and ORDERS.issuperset(rest[2:3] or [""])
+    return bool(told) and rest[3:4] not in (["this"], ["that"]) and _ASKS.isdisjoint(words)
 
 
 def is_tag(words: Sequence[str]) -> bool:

@@ -18,8 +18,11 @@ _CLOCK = rf"(?:[01]?\d(?:[:.][0-5]\d)?|2[0-3](?:[:.][0-5]\d)?|(?:{_NUMBER_WORDS}
 _DAYTIME = r"(?:in\sthe\s(?:early\s|late\s)?(?:morning|afternoon|evening|night)|at\snight)\b"
 _ORDINAL = (
     rf"\d{{1,2}}(?:st|nd|rd|th)(?!\s(?:of\s)?{_MONTH}\b)(?:\sof\s(?:this|next)\smonth\b|"
-    r"(?=\Z|[.,;!?)]|\s(?:of|at|on|in|for|from|to|and|or|please|with|by|if|i|we|around|after|before|until|then|instead)\b))"
+    r"(?=\Z|[.,;!?)]|\s(?:of|at|on|in|for|from|to|and|or|please|with|by|if|i|we|around|after|before|until|then|instead)"
+    r"\b))"
 )
+_NOT_COUNTED = "of|that|which|who|and|or|more|way|in|on|at|to|for|from|with|by|is|was|can|thing|i"
+"""After `one` these say that it is a pronoun."""
 _PATTERNS: dict[SpanType, str] = {
     "email": r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63})+",
     "url": r"\b(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]']",
@@ -28,14 +31,15 @@ _PATTERNS: dict[SpanType, str] = {
     "date": rf"\b(?:{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?|\d{{1,2}}(?:st|nd|rd|th)?\s(?:of\s)?{_MONTH})(?:,?\s\d{{4}})?\b"
     rf"|\b\d{{4}}-\d{{2}}-\d{{2}}\b|\b\d{{1,2}}/\d{{1,2}}/\d{{2,4}}\b"
     rf"|\b(?:(?:next|this)\s)?{_DAY}(?:\s(?:next|this)\sweek)?\b|(?<!after\s)\btomorrow\b"
-    rf"|\bthe\sday\safter\stomorrow\b|\b(?:the\s)?{_ORDINAL}|\b(?:later\stoday|(?<=\bfor\s)today|(?<=\bon\s)today)\b",
-    "time": rf"\b(?:(?:half|quarter)\s(?:past|to)\s)?{_CLOCK}(?:\so['’]clock)?\s{_DAYTIME}"
+    rf"|\bthe\sday\safter\stomorrow\b|\b(?:the\s)?{_ORDINAL}"
+    r"|\b(?:later\stoday|(?<=\bfor\s)today|(?<=\bon\s)today)\b",
+    "time": rf"\b(?:(?:half|quarter)\s(?:past|to)\s)?{_CLOCK}(?:\so['\u2019]clock)?\s{_DAYTIME}"
     rf"|\b(?:half|quarter)\s(?:past|to)\s{_CLOCK}\b"
     rf"|\b(?:morning|afternoon|evening|night)\s{_CLOCK}\b"
     r"|\b\d{1,2}(?:[:.]\d{2})?\s?(?:am|pm|a\.m|p\.m)\b|\b(?:[01]?\d|2[0-3]):[0-5]\d\b|\b(?:noon|midnight)\b",
     "phone": r"(?<![\w.])\+?\(?\d{1,5}\)?(?:[ .-]?\d{2,5}){2,5}(?![\w-])",
     "count": rf"\b(?:\d{{1,6}}|{_NUMBER_WORDS})\s(?:[a-z]{{3,20}}s|people|children|men|women)\b"
-    r"|\b(?:1|one|a single)\s(?!(?:of|that|which|who|and|or|more|way|in|on|at|to|for|from|with|by|is|was|can|thing|i)\b)[a-z]{3,20}\b",
+    rf"|\b(?:1|one|a single)\s(?!(?:{_NOT_COUNTED})\b)[a-z]{{3,20}}\b",
     "number": rf"\b(?:\d{{1,6}}|{_NUMBER_WORDS})\b(?![\w/%.]\d)",
 }
 _SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _PATTERNS.items()), re.IGNORECASE)

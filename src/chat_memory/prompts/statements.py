@@ -112,20 +112,25 @@ _OWN_NOUNS: dict[SpanType, frozenset[str]] = {
 _HEAD = re.compile(r"(?<![\w@.:/'-])[a-z]{4,20}(?![\w@.:/'-])", re.IGNORECASE)
 _COUNT_CUE = re.compile(
     r"\b(?:need|want|like|book|reserve|order|buy|get|find|have|stay|staying|for|bring|invite|inviting|with|be|are)"
-    r"\s(?:me |us |about |exactly |only |just |a total of )?$|^(?:(?:no|yes|yeah|ok|okay|actually|sorry|nope),? )?(?:just |only )?(?:the )?$"
+    r"\s(?:me |us |about |exactly |only |just |a total of )?$"
+    r"|^(?:(?:no|yes|yeah|ok|okay|actually|sorry|nope),? )?(?:just |only )?(?:the )?$"
     r"|\b(?:just|only) (?:the )?$",
     re.IGNORECASE,
 )
 """Before a count these say it is the user's own: `I need two tickets`; counts of the world are not kept."""
 _TYPED: frozenset[SpanType] = frozenset({"email", "url", "phone", "money", "date", "time", "count"})
+_PERSONS = lexicon("person persons adult adults")
 _VAGUE_COUNTS = lexicon(
     "things ways times options questions steps minutes hours seconds points items examples ideas reasons words lines"
     " years months weeks percents tips parts sections goes gives makes takes looks seems works comes means does has was"
 )
 
 
-def find_statements(sentence: str) -> list[Statement]:
-    """Find what a sentence states: patterns first, then the typed spans no pattern has taken."""
+def find_statements(sentence: str, *, brief: bool = True) -> list[Statement]:
+    """Find what a sentence states: patterns first, then the typed spans no pattern has taken, then what it wishes for.
+
+    The last only of a `brief` turn, where a name is what the turn is about.
+    """
     if _UNDONE.search(sentence):
         return []
     spans = _single_spans(sentence)
@@ -137,16 +142,15 @@ def find_statements(sentence: str) -> list[Statement]:
     for span in spans:
         if not any(span.start in stretch for stretch in taken):
             found.extend(_typed(sentence, span))
-    return [*found, *_wished(sentence, found)]
+    return [*found, *_wished(sentence, found)] if brief else found
 
 
 def _wished(sentence: str, found: Sequence[Statement]) -> Iterator[Statement]:
     """Find what a wish names, but for what stands in a value already found."""
     held = [range(each.end - len(each.value), each.end) for each in found]
     for key, value, start, end in find_wishes(sentence):
-        place = sentence.index(value, start)
-        if not any(place in stretch or place + len(value) - 1 in stretch for stretch in held):
-            held.append(range(place, place + len(value)))
+        if not any(start in stretch or end - 1 in stretch for stretch in held):
+            held.append(range(start, end))
             yield Statement(key, value, start, end)
 
 
@@ -220,7 +224,7 @@ def _label(sentence: str, span: Span) -> str:
     if span.kind == "count":
         noun = span.text.split()[-1].lower()
         own = _COUNT_CUE.search(sentence, max(span.start - 40, 0), span.start)
-        return "" if noun in _VAGUE_COUNTS or own is None else noun
+        return "" if noun in _VAGUE_COUNTS or own is None else "people" if noun in _PERSONS else noun
     if span.kind in {"email", "phone"}:
         return str(span.kind)
     after = _NOUN_AFTER.match(sentence, span.end) if span.kind == "money" else None

@@ -26,13 +26,14 @@ SPANS_SHARE = 0.6
 """Share of the room for facts that bare numbers, dates and addresses may fill; `I live in` and its like have it all."""
 TURN_FACTS = 8
 """Most facts taken from one turn."""
+BRIEF_WORDS = 40
+"""Longest turn whose names and kinds of things are kept: a request or an answer. A longer one tells a story."""
 FOLD_FACTS = 128
 """Most facts taken from one fold, the newest: half of what the gate judges."""
 TURN_TRIES = 32
 """Most statements of one turn that are put to the proof."""
 
 _NAMELESS: frozenset[SpanType] = frozenset({"date", "time", "money", "count", "number", "url"})
-_SAME_NOUN = {"person": "people", "persons": "people"}
 _EDGE = re.compile(
     r"[,;:()](?=\s)|\s[-\u2013\u2014]+(?=\s)|\s(?=(?:but|instead of)\b)"
     r"|\s(?=(?:and|so) (?:i|i['\u2019]\w+|my|we|our)\b)",
@@ -90,7 +91,7 @@ class _Known:
 
 
 def _label(key: str) -> tuple[str, ...]:
-    return tuple(_SAME_NOUN.get(word, word.rstrip("s")) for word in key_words(key))
+    return tuple(word.rstrip("s") for word in key_words(key))
 
 
 def _read_turn(turn: Turn, known: _Known) -> Iterator[ProposedFact]:
@@ -113,7 +114,12 @@ def _withdraw(sentences: Iterable[str], reading: Reading, seq: int, known: _Know
     for sentence in islice(sentences, TURN_FACTS):
         quote = sentence.strip(" .!")
         for label, fact in list(known.facts.items()):
-            if fact.id and fact.source_seq < seq and len(quote) <= QUOTE_CHARS and not retraction_objection(fact, quote, reading):
+            if (
+                fact.id
+                and fact.source_seq < seq
+                and len(quote) <= QUOTE_CHARS
+                and not retraction_objection(fact, quote, reading)
+            ):
                 known.drop(label)
                 yield ProposedFact(
                     op="retract",
@@ -129,11 +135,12 @@ def _withdraw(sentences: Iterable[str], reading: Reading, seq: int, known: _Know
 def _candidates(text: str, known: _Known, seq: int) -> Iterator[tuple[str, Statement, bool]]:
     """Find what each sentence corrects, else states: the sentence, the statement, and whether it is a plain one."""
     cue = ""
+    brief = len(text.split()) <= BRIEF_WORDS
     for sentence in split_sentences(text):
         corrections = find_corrections(sentence, list(known.facts.values()))
         if corrects_something(sentence):
             cue = sentence
-        for statement in corrections or find_statements(sentence):
+        for statement in corrections or find_statements(sentence, brief=brief):
             old = find_outdated(statement, list(known.facts.values()), seq) if cue and not corrections else None
             if old is not None:
                 quote = sentence if cue == sentence else text[text.find(cue) : text.find(sentence) + len(sentence)]

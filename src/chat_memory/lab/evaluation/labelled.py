@@ -6,7 +6,9 @@ from typing import Literal
 
 from chat_memory.lab.evaluation.matching import is_stated, normalize
 
-_WORDLESS = frozenset({"", "none", "not mentioned", "dontcare", "don't care", "do not care", "yes", "no", "true", "false"})
+_WORDLESS = frozenset(
+    {"", "none", "not mentioned", "dontcare", "don't care", "do not care", "yes", "no", "true", "false"}
+)
 """Values that nobody says as such: a label of its own, not words of the user."""
 
 

@@ -16,19 +16,13 @@ EXTRA_WORDS = 2
 """Most words a confirmed value may have beside the labelled one; more, and it is a sentence that happens to hold it."""
 
 _ARTICLES = frozenset({"a", "an", "the", "of", "'s"})
-_NUMBERS = {
-    word: str(number)
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-        " seventeen eighteen nineteen twenty".split()
-    )
-}
-_ORDINALS = {
-    word: str(number)
-    for number, word in enumerate(
-        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split(), start=1
-    )
-}
+_NUMBER_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+    " eighteen nineteen twenty"
+)
+_NUMBERS = {word: str(number) for number, word in enumerate(_NUMBER_WORDS.split())}
+_ORDINAL_WORDS = "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
+_ORDINALS = {word: str(number) for number, word in enumerate(_ORDINAL_WORDS.split())}
 _ORDINAL = re.compile(r"(\d{1,2})(?:st|nd|rd|th)\Z")
 _HALVES = {"morning": "am", "afternoon": "pm", "evening": "pm", "night": "pm"}
 _PARTS = {"half": 30, "quarter": 15}
@@ -40,7 +34,9 @@ _TIME = re.compile(
     rf"(?: (?:in|at(?= night)) (?P<after>{_DAYTIME})\b)?(?![\w:.])"
 )
 _MONTH = r"(?P<month>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
-_DATE = re.compile(rf"\b(?:{_MONTH} (?P<day>\d{{1,2}})(?:th)?|(?P<DAY>\d{{1,2}})(?:th)? {_MONTH.replace('month','MONTH')})\b")
+_DATE = re.compile(
+    rf"\b(?:{_MONTH} (?P<day>\d{{1,2}})(?:th)?|(?P<DAY>\d{{1,2}})(?:th)? {_MONTH.replace('month', 'MONTH')})\b"
+)
 NOON = 12 * 60
 _SPACED_CLITIC = re.compile(r" (?=(?:n't|'(?:s|m|d|re|ve|ll))\b)", re.IGNORECASE)
 _MERIDIEM = re.compile(r"\b([ap])\.\s?m\b\.?", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""Schema-guided dialogues (google-research-datasets/dstc8-schema-guided-dialogue), with the acts and states of turns."""
+"""Schema-guided dialogues (google-research-datasets/dstc8-schema-guided-dialogue), with acts and states of turns."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -33,7 +33,9 @@ class _Turn(BaseModel):
 
     def values(self, act: str) -> Iterator[str]:
         """List the values of an act, in the turn's order."""
-        return (value for frame in self.frames for action in frame.actions if action.act == act for value in action.values)
+        return (
+            value for frame in self.frames for action in frame.actions if action.act == act for value in action.values
+        )
 
     def has(self, act: str) -> bool:
         """Tell whether the turn has an act."""
