@@ -14,7 +14,7 @@ from chat_memory.cli.tables import print_numbers
 from chat_memory.lab.evaluation.results import Results, write_results
 from chat_memory.lab.evaluation.running import run as run_suites
 from chat_memory.lab.evaluation.study import Half, Study
-from chat_memory.lab.evaluation.suites import SUITES
+from chat_memory.lab.evaluation.suites import SUITES, check_sets
 from chat_memory.lab.results import Numbers, describe_machine
 from chat_memory.lab.suites import choose
 from chat_memory.settings import FOREIGN, Settings, read_settings
@@ -43,6 +43,7 @@ def run(names: Sequence[str], order: Order) -> None:
         LabError: a name is no suite's, or a set is missing, broken or not whole.
     """
     chosen = choose(names, SUITES)
+    check_sets(chosen, order.data_dir)
     settings = read_settings()
     configure_logging("warning")
     console = open_console()
@@ -92,9 +93,13 @@ class Teller:
     bars: dict[str, TaskID] = field(default_factory=dict[str, TaskID])
 
     def tell(self, name: str, words: str, done: int, total: int) -> None:
-        """Draw how far a suite is; without a terminal tell its end only."""
+        """Draw how far a suite is, and print what it has to say; without a terminal that and its end only."""
+        console = self.progress.console
+        if not total and words != "done":
+            console.print(f"{name}: {words}", soft_wrap=True, markup=False)
+            return
         if name not in self.bars:
             self.bars[name] = self.progress.add_task(name, total=None)
         self.progress.update(self.bars[name], description=f"{name}: {words}", completed=done, total=total, refresh=True)
-        if words == "done" and not self.progress.console.is_terminal:
-            self.progress.console.print(name, "done,", total, "cases")
+        if words == "done" and not console.is_terminal:
+            console.print(name, "done,", total, "cases")

@@ -28,7 +28,7 @@ def run(names: Sequence[str], study: Study, report: Report) -> Results:
     findings: dict[str, Finding] = {}
     for name in names:
         here = replace(study, report=partial(report, name))
-        findings[name] = anyio.run(run_or_stop, partial(SUITES[name], here))
+        findings[name] = anyio.run(run_or_stop, partial(SUITES[name].measure, here))
         check_sizes(name, findings[name], study)
         report(name, "done", findings[name].n, findings[name].n)
     return collect(findings)

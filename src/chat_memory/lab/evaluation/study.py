@@ -40,7 +40,9 @@ class Study:
     """A folder of sets, a server whose role may create databases, and how much to measure.
 
     `limit` is the most cases of each set, for a quick look. `report` hears what is measured, how many cases are done
-    and of how many. Settings are the defaults: figures must not depend on whose machine this is.
+    and of how many; with none of none it hears a word to the reader. Settings are the defaults, so that figures do not
+    depend on whose machine this is, but for the model's key and prices. The suite `model` spends at most `budget_usd`,
+    and keeps answers in the folder `answers`.
     """
 
     data_dir: Path
