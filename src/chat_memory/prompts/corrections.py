@@ -33,7 +33,7 @@ _CORRECTS = re.compile(
     r"^(?:(?:oh|hm+|well|wait|yes|ok|okay|sure),? )?(?:no|nope|nah|wrong|sorry|wait|not)\b"
     r"(?!,? (?:thanks|thank|problem|worries|that's|need|preference|more))"
     r"|\b(?:actually|instead|rather than|on second thought|chang(?:e|ed|ing)|make (?:it|that|them)|i meant|i mean"
-    r"|correction|this time|try|again|different|other|another|else|mistaken?|wrong|incorrect)\b",
+    r"|not right|my mind|correction|this time|try|again|different|other|another|else|mistaken?|wrong|incorrect)\b",
     re.IGNORECASE,
 )
 """Words after which a new date, time or amount takes the place of the old one, in this sentence and those after it."""
@@ -63,7 +63,15 @@ def corrects_something(sentence: str) -> bool:
 def find_outdated(statement: Statement, facts: Sequence[Fact], seq: int) -> Fact | None:
     """Find the fact that a correcting statement takes the place of: the latest of its type, from an earlier turn."""
     kind = kind_of(statement.value)
-    alike = [fact for fact in facts if kind in SINGLE and kind_of(fact.value) == kind and fact.source_seq < seq]
+    bare = statement.key == kind
+    alike = [
+        fact
+        for fact in facts
+        if kind in SINGLE
+        and kind_of(fact.value) == kind
+        and (bare or fact.key.endswith(kind))
+        and fact.source_seq < seq
+    ]
     if any(fact.key == statement.key for fact in alike):
         return None
     latest = [fact for fact in alike if fact.source_seq == max(other.source_seq for other in alike)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from chat_memory.models import Fact
 from chat_memory.prompts.scopes import NEGATIONS
 from chat_memory.prompts.spans import SpanType, kind_of
-from chat_memory.prompts.words import POLAR_WORDS, content_words, key_terms, key_words, lexicon, words
+from chat_memory.prompts.words import POLAR_WORDS, content_words, key_terms, key_words, lexicon, strip_ending, words
 
 _LABEL_WORDS = 5
 """A key of more content words is a sentence, not a label."""
@@ -114,7 +114,7 @@ def _foreign(label: Sequence[str], spoken: Sequence[str], attributes: Sequence[_
 
 
 def _stem(word: str) -> str:
-    return word.rstrip("s")[:_STEM]
+    return strip_ending(word)[:_STEM]
 
 
 def _owner(label: Sequence[str], spoken: Sequence[str]) -> str:

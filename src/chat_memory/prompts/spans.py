@@ -32,10 +32,11 @@ _PATTERNS: dict[SpanType, str] = {
     rf"|\b\d{{4}}-\d{{2}}-\d{{2}}\b|\b\d{{1,2}}/\d{{1,2}}/\d{{2,4}}\b"
     rf"|\b(?:(?:next|this)\s)?{_DAY}(?:\s(?:next|this)\sweek)?\b|(?<!after\s)\btomorrow\b"
     rf"|\bthe\sday\safter\stomorrow\b|\b(?:the\s)?{_ORDINAL}"
-    r"|\b(?:later\stoday|(?<=\bfor\s)today|(?<=\bon\s)today)\b",
+    r"|\b(?:later\stoday|(?<=\bfor\s)today|(?<=\bon\s)today|(?<=\bin\s)today|(?<=\bit\s)today|(?<=\bgo\s)today)\b",
     "time": rf"\b(?:(?:half|quarter)\s(?:past|to)\s)?{_CLOCK}(?:\so['\u2019]clock)?\s{_DAYTIME}"
     rf"|\b(?:half|quarter)\s(?:past|to)\s{_CLOCK}\b"
     rf"|\b(?:morning|afternoon|evening|night)\s{_CLOCK}\b"
+    rf"|\b(?:{_NUMBER_WORDS})\s(?:am|pm)\b"
     r"|\b\d{1,2}(?:[:.]\d{2})?\s?(?:am|pm|a\.m|p\.m)\b|\b(?:[01]?\d|2[0-3]):[0-5]\d\b|\b(?:noon|midnight)\b",
     "phone": r"(?<![\w.])\+?\(?\d{1,5}\)?(?:[ .-]?\d{2,5}){2,5}(?![\w-])",
     "count": rf"\b(?:\d{{1,6}}|{_NUMBER_WORDS})\s(?:[a-z]{{3,20}}s|people|children|men|women)\b"

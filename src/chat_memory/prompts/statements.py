@@ -104,12 +104,15 @@ _WEAK_NOUNS = lexicon(
     " going monday tuesday wednesday thursday friday saturday sunday people sometime"
     " january february march april june july august september october november december tomorrow today tonight meant"
     " yeah yes okay sure thanks please find search also sorry actually instead it'll i'll been around morning evening"
+    " afternoon night date time month week three four five six seven eight nine ten two too more until till after"
+    " before change again only per day days its it is are will did does how who why him her his she their try now new"
+    " off all way say see day got put let may might should must each very our mine your those these"
 )
 _OWN_NOUNS: dict[SpanType, frozenset[str]] = {
     "date": lexicon("deadline birthday anniversary"),
     "money": lexicon("budget salary rent price limit total income fee deposit discount loan"),
 }
-_HEAD = re.compile(r"(?<![\w@.:/'-])[a-z]{4,20}(?![\w@.:/'-])", re.IGNORECASE)
+_HEAD = re.compile(r"(?<![\w@.:/'-])[a-z]{3,20}(?![\w@.:/'-])")
 _COUNT_CUE = re.compile(
     r"\b(?:need|want|like|book|reserve|order|buy|get|find|have|stay|staying|for|bring|invite|inviting|with|be|are)"
     r"\s(?:me |us |about |exactly |only |just |a total of )?$"
@@ -231,7 +234,7 @@ def _label(sentence: str, span: Span) -> str:
     if after is not None:
         return after[1].lower()
     before = _NOUN_BEFORE.search(sentence, max(span.start - 60, 0), span.start)
-    if before is None or before["noun"].lower() in _WEAK_NOUNS:
+    if before is None or before["noun"][0].isupper() or before["noun"].lower() in _WEAK_NOUNS:
         return f"{_head(sentence, span)} {span.kind}".strip()
     noun = before["noun"].lower()
     return noun if noun in _OWN_NOUNS.get(span.kind, ()) else f"{noun} {span.kind}"
@@ -239,7 +242,7 @@ def _label(sentence: str, span: Span) -> str:
 
 def _head(sentence: str, span: Span) -> str:
     """Find the word nearest to a span that tells what it is for: a bare type would replace another of its type."""
-    found = [match for match in _HEAD.finditer(sentence) if match.group().lower() not in _WEAK_NOUNS | _VAGUE_COUNTS]
+    found = [match for match in _HEAD.finditer(sentence) if match.group() not in _WEAK_NOUNS | _VAGUE_COUNTS]
     outside = [match for match in found if match.end() <= span.start or match.start() >= span.end]
     nearest = min(outside, key=lambda match: max(span.start - match.end(), match.start() - span.end), default=None)
     return nearest.group().lower() if nearest is not None else ""

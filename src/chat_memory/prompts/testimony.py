@@ -16,7 +16,7 @@ from chat_memory.prompts.sentences import split_sentences
 from chat_memory.prompts.spans import SpanType
 from chat_memory.prompts.statements import Statement, find_statements
 from chat_memory.prompts.tokens import count_facts
-from chat_memory.prompts.words import key_words, words
+from chat_memory.prompts.words import key_words, strip_ending, words
 
 TURN_CHARS = 16_384
 """How much of a turn is searched, characters from its beginning; the summary still sees the rest."""
@@ -91,7 +91,7 @@ class _Known:
 
 
 def _label(key: str) -> tuple[str, ...]:
-    return tuple(word.rstrip("s") for word in key_words(key))
+    return tuple(strip_ending(word) for word in key_words(key))
 
 
 def _read_turn(turn: Turn, known: _Known) -> Iterator[ProposedFact]:

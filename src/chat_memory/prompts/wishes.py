@@ -25,8 +25,8 @@ _OPENERS = (
 )
 _OPENS = re.compile(
     rf"(?:(?:{_OPENERS})[,.!]?\s){{0,3}}(?:(?:can|could|will|would) you (?:please |also |kindly )?)?"
-    rf"(?:{'|'.join(sorted(ORDERS))}|stay|leave|need|want|go|something|somewhere|someone|an?|in|from|to|at|for|on|by|with"
-    r"|the|near)\b",
+    rf"(?:{'|'.join(sorted(ORDERS))}|stay|leav(?:e|ing)|departing|arriving|need|want|go(?:ing)?|something|somewhere|someone|an?|in|from|to|at|for|on|by|with"
+    r"|near)\b",
     re.IGNORECASE,
 )
 """How a request or a short answer begins: `find me`, `in Rome`."""
@@ -49,7 +49,7 @@ _NO_PLACES = lexicon(
     " reach do have make buy look check know confirm me you him her them us this that these those any some one where"
     " what which work school home watch listen play rent try use change purchase reserve schedule meet attend pick drop"
     " give send add set say ask tell help start search come return spend bring keep please think plan learn read write"
-    " talk show hear call order pay cancel live move ride fly drive walk"
+    " talk show hear call sleep rest order pay cancel live move ride fly drive walk"
 )
 _FOLLOWS = (
     r"(?=\s(?:in|to|from|for|with|that|which|on|at|near|and|please|around|by|who|where|of|instead|i|or|called|named|located"
@@ -60,12 +60,12 @@ _THING = re.compile(
     rf"(?<![\w'-])(?:an?|some|any|my)\s(?P<value>{_KIND}(?:\s{_KIND})?)\s(?P<key>[a-z]{{3,20}}){_FOLLOWS}"
 )
 _SOMETHING = re.compile(
-    rf"\b(?P<key>something|somewhere|someplace)\s(?:really |very |more |a bit )?(?P<value>[a-z-]{{4,20}}){_FOLLOWS}"
+    rf"\b(?P<key>[Ss]ome(?:thing|where|place))\s(?:really |very |more |a bit )?(?P<value>[a-z-]{{4,20}}){_FOLLOWS}"
 )
 _SIDE = re.compile(
-    r"\b(?P<key>in)\sthe\s(?P<value>[a-z]{4,20})(?=\s(?:of town|part|side|and|please|with|for|that)\b|[,.;!?]|$)"
+    r"\b(?P<key>[Ii]n)\sthe\s(?P<value>[a-z]{4,20})(?=\s(?:of town|part|side|and|please|with|for|that)\b|[,.;!?]|$)"
 )
-_RANGE = re.compile(r"\b(?P<value>(?!price\b)[a-z]{4,20})\s(?P<key>price range|class|range)\b")
+_RANGE = re.compile(r"\b(?P<value>(?!price\b)[a-z]{4,20})\s(?:[a-z]{4,10}\s)?(?P<key>class|range)\b")
 _PARTY = re.compile(
     r"\b(?P<key>table|reservation|booking|room|tickets?|seats?|place|book|reserve|it)\b(?:\s[a-z']+){0,3}?\sfor\s"
     r"(?P<value>\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten)"
@@ -86,9 +86,14 @@ _NO_SIDES = lexicon(
 def find_wishes(sentence: str) -> Iterator[Named]:
     """Find what a wish, a request or a short answer names; nothing in a sentence that is none."""
     if _is_wish(sentence):
-        yield from find_names(sentence)
-        yield from _places(sentence)
-        yield from _kinds(sentence)
+        yield from find_named(sentence)
+
+
+def find_named(sentence: str) -> Iterator[Named]:
+    """Find what a sentence names, whatever it is: names first, then places and kinds of things."""
+    yield from find_names(sentence)
+    yield from _places(sentence)
+    yield from _kinds(sentence)
 
 
 def _is_wish(sentence: str) -> bool:
@@ -119,4 +124,4 @@ def _kinds(sentence: str) -> Iterator[Named]:
     ):
         for match in pattern.finditer(sentence):
             if match["value"] not in without:
-                yield Named(key or match["key"], match["value"], *match.span("value"))
+                yield Named(key or match["key"].lower(), match["value"], *match.span("value"))
