@@ -29,13 +29,19 @@ ORDINARY = frozenset(
         "day after tomorrow",
         "event name",
         "first class",
+        "i would like to book a table for",
+        "it has begun",
+        "leaving date",
         "let it go",
         "new york",
         "next friday",
         "no more",
+        "not given",
+        "one pm",
         "phone number",
         "pick up",
         "place name",
+        "recipient name",
         "take out",
         "the city",
         "the place",
@@ -46,7 +52,7 @@ ORDINARY = frozenset(
         "your name",
     )
 )
-"""What anybody says, and some set has as a name or a value: a song, a slot, a city."""
+"""What anybody says, and some set has as a name, a value or a sentence: a song, a slot, a city."""
 Gram = tuple[str, ...]
 
 
@@ -173,7 +179,11 @@ def find_leaks(root: Path, data_dir: Path) -> list[str]:
     names = read_ours(root, NAME_WORDS)
     sentences = read_ours(root, [SENTENCE_WORDS])
     found = {f"{names[name]}: {' '.join(name)}" for name in read_names(data_dir) if name in names}
-    found |= {f"{sentences[gram]}: {' '.join(gram)}" for gram in read_sentences(data_dir) if gram in sentences}
+    found |= {
+        f"{sentences[gram]}: {' '.join(gram)}"
+        for gram in read_sentences(data_dir)
+        if gram in sentences and gram not in ORDINARY
+    }
     return sorted(found)
 
 

@@ -110,7 +110,7 @@ async def test_what_is_newest_stays_and_in_order(box: Toolbox, alice: Caller) ->
     lines = [f"[{number}] user: something was said here" for number in range(1, 100)]
     await say(box, alice, "a", "hello")
     await remember(box, Memory(user_confirmed=facts))
-    shown = list((await read_memory(box, alice, "a", 512)).user_confirmed)
+    shown = list((await read_memory(box, alice, "a", 300)).user_confirmed)
     assert 5 < len(shown) < 60
     assert shown == [f"key {number}" for number in range(60, 60 - len(shown), -1)]
     await remember(box, Memory(general_summary="\n".join(lines)))

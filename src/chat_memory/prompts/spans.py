@@ -24,7 +24,7 @@ _ORDINAL = (
 _NOT_COUNTED = "of|that|which|who|and|or|more|way|in|on|at|to|for|from|with|by|is|was|can|thing|i"
 """After `one` these say that it is a pronoun."""
 _PATTERNS: dict[SpanType, str] = {
-    "email": r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63})+",
+    "email": r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63})+|\[EMAIL_[0-9a-f]{8}\]",  # or what stands for one
     "url": r"\b(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]']",
     "money": r"[$€£¥₹]\s?\d{1,12}(?:[.,]\d{1,3}){0,4}[km]?\b"
     r"|\b\d{1,12}(?:[.,]\d{1,3}){0,4}[km]?\s?(?:dollars|euros|pounds|usd|eur|gbp|bucks|rupees|yen)\b",
@@ -38,7 +38,7 @@ _PATTERNS: dict[SpanType, str] = {
     rf"|\b(?:morning|afternoon|evening|night)\s{_CLOCK}\b"
     rf"|\b(?:{_NUMBER_WORDS})\s(?:am|pm)\b"
     r"|\b\d{1,2}(?:[:.]\d{2})?\s?(?:am|pm|a\.m|p\.m)\b|\b(?:[01]?\d|2[0-3]):[0-5]\d\b|\b(?:noon|midnight)\b",
-    "phone": r"(?<![\w.])\+?\(?\d{1,5}\)?(?:[ .-]?\d{2,5}){2,5}(?![\w-])",
+    "phone": r"\[PHONE_[0-9a-f]{8}\]|(?<![\w.])\+?\(?\d{1,5}\)?(?:[ .-]?\d{2,5}){2,5}(?![\w-])",
     "count": rf"\b(?:\d{{1,6}}|{_NUMBER_WORDS})\s(?:[a-z]{{3,20}}s|people|children|men|women)\b"
     rf"|\b(?:1|one|a single)\s(?!(?:{_NOT_COUNTED})\b)[a-z]{{3,20}}\b",
     "number": rf"\b(?:\d{{1,6}}|{_NUMBER_WORDS})\b(?![\w/%.]\d)",
@@ -95,4 +95,5 @@ def _kind(match: re.Match[str]) -> SpanType:
 
 def _is_phone(text: str, span: Span) -> bool:
     digits = sum(sign.isdigit() for sign in span.text)
-    return digits in _PHONE_DIGITS and (span.text.startswith("+") or _PHONE_CUE.search(text) is not None)
+    told = span.text.startswith("+") or _PHONE_CUE.search(text) is not None
+    return span.text.startswith("[") or (digits in _PHONE_DIGITS and told)

@@ -22,7 +22,7 @@ TURN_CHARS = 16_384
 """How much of a turn is searched, characters from its beginning; the summary still sees the rest."""
 FOLD_CHARS = 32_768
 """How much of a fold is searched, characters, newest turns first: the server waits for it."""
-SPANS_SHARE = 0.6
+SPANS_SHARE = 0.4
 """Share of the room for facts that bare numbers, dates and addresses may fill; `I live in` and its like have it all."""
 TURN_FACTS = 8
 """Most facts taken from one turn."""
@@ -42,7 +42,7 @@ _EDGE = re.compile(
 
 
 def find_testimony(turns: Iterable[Turn], confirmed: Sequence[Fact], room: int) -> list[ProposedFact]:
-    """Find what the user states or corrects in the turns of a fold; confirmed facts stay within `room` tokens."""
+    """Find what the user states or corrects in the turns of a fold; `room`: tokens of a memory's confirmed facts."""
     known = _Known(room)
     for fact in confirmed:
         known.hold(fact)
@@ -72,7 +72,7 @@ class _Known:
         label = _label(fact.key)
         self.facts.pop(label, None)
         self.facts[label] = fact
-        self.costs[label] = count_facts([fact])
+        self.costs[label] = count_facts([fact]) if fact.origin is None else 0  # one that was carried over gives way
 
     def take(self, fact: Fact, share: float) -> bool:
         """Take in a fact; False when a new key has no room left in its share."""
@@ -194,7 +194,8 @@ def _propose(statement: Statement, quote: str, seq: int, known: _Known) -> Propo
         first_version=0,
         last_version=0,
     )
-    if not known.take(fact, 1.0 if statement.kind is None else SPANS_SHARE):
+    is_bare = statement.kind is not None
+    if not known.take(fact, SPANS_SHARE if is_bare else 1.0) and is_bare:  # others the gate refuses by name
         return None
     same = old is not None and words(old.value) == words(statement.value)
     return ProposedFact(

@@ -3,8 +3,8 @@
 from chat_memory.models import Caller, chat_key
 from chat_memory.replies import HistoryReply, TurnReply
 from chat_memory.storage import turns
-from chat_memory.tools.get_memory import refuse_other_owner
 from chat_memory.tools.intake import check_chat_id
+from chat_memory.tools.ownership import refuse_other_owner
 from chat_memory.tools.parameters import Before, ChatId, Limit
 from chat_memory.tools.toolbox import Toolbox
 
@@ -17,7 +17,7 @@ PAGE_BYTES = 256 * 1024
 async def get_history(
     box: Toolbox, caller: Caller, chat_id: ChatId, limit: Limit = 20, before: Before = 0
 ) -> HistoryReply:
-    """Read a chat's turns word for word, newest page first; pass before to go further back."""
+    """Read a chat's turns word for word, newest page first."""
     key = chat_key(caller.owner, check_chat_id(chat_id))
     below = min(before or NEWEST, NEWEST)
     owner, page = await box.db.run(lambda session: turns.read_history(session, key, below, limit, PAGE_BYTES))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from pydantic import SecretStr
 from chat_memory.errors import ModelRefusedError
 from chat_memory.lab.errors import MissingSetError
 from chat_memory.lab.evaluation.finding import Share
-from chat_memory.lab.evaluation.judge import RULES, Judgement, Verdict, weigh
+from chat_memory.lab.evaluation.judge import RULES, Judge, Judgement, Verdict, weigh
+from chat_memory.lab.evaluation.kept_answers import KeptAnswers, Purse
 from chat_memory.lab.evaluation.model import measure
 from chat_memory.lab.evaluation.study import Study
 from chat_memory.lab.suites import run_or_stop
-from chat_memory.models import Fact, Memory
+from chat_memory.models import Fact, Memory, Turn
+from chat_memory.prompts.claude.provider import Provider
 from chat_memory.settings import Settings
 from tests.messages_server import Asked, MessagesServer, Reply, message, messages_server, status
 
@@ -77,11 +80,21 @@ async def test_a_recorded_run_scores_facts_and_summaries(study: Study, server: M
 
 
 async def test_what_was_asked_before_is_not_paid_again(study: Study, server: MessagesServer) -> None:
-    """Fails when the time of a turn is part of what an answer is kept under: every run would pay."""
     first = await measure(study)
     again = await measure(study)
     assert len(server.asked) == CALLS
     assert again.tell() == {**first.tell(), "paid_usd": 0.0}
+
+
+async def test_an_answer_is_found_again_at_another_time(study: Study, server: MessagesServer) -> None:
+    """Fails when the time of a turn is part of what an answer is kept under: every run would pay."""
+    provider = Provider(study.settings, Judgement)
+    judge = Judge(KeptAnswers(provider, study.settings, Purse(1.0), study.answers), study.settings)
+    for day in (1, 2):
+        said = Turn(1, "user", attested=True, content="Hello.", created_at=datetime(2026, 5, day, tzinfo=UTC))
+        await judge.judge(Memory(), [said])
+    await provider.close()
+    assert len(server.asked) == 1
 
 
 async def test_a_run_stops_before_its_budget_is_passed(study: Study, server: MessagesServer) -> None:
@@ -124,9 +137,10 @@ def test_a_fact_without_a_verdict_does_not_hold() -> None:
     """Fails when the judge's silence is taken for consent."""
     facts = [
         Fact(id=name, key="a", value="b", basis="user_stated", source_seq=1, quote="b", first_version=1, last_version=1)
-        for name in ("f1", "f2")
+        for name in ("f1", "f2", "f3")
     ]
-    judgement = Judgement(facts=(Verdict(id="f1", verdict="holds"),), missed=(), statements=1, unsupported=3)
+    verdicts = Verdict(id="f1", verdict="holds"), Verdict(id="f2", verdict="outdated")
+    judgement = Judgement(facts=verdicts, missed=(), statements=1, unsupported=3)
     shares = weigh(Memory(user_confirmed=tuple(facts)), judgement)
-    assert shares["confirmed.precision"] == Share(1, 2)
+    assert (shares["confirmed.precision"], shares["confirmed.outdated"]) == (Share(1, 3), Share(1, 3))
     assert shares["summary.precision"] == Share(0, 1)

@@ -76,6 +76,8 @@ class Claude:
             await self._record(usage)
         room = request.memory_tokens
         delta = await run_paced(lambda: read_answer(self.model, reply.stop_reason, reply.text, room), len(reply.text))
+        estimated = await run_paced(lambda: count_tokens(reply.text), len(reply.text))
+        usage = usage.model_copy(update={"estimated_out": estimated})
         log(Event.MODEL_ANSWERED, level=logging.DEBUG, **usage.model_dump())
         return Proposal(delta, usage)
 
