@@ -30,6 +30,7 @@ from chat_memory.tools.intake import check_chat_id, read_verdicts
 from chat_memory.tools.ownership import refuse_other_owner
 from chat_memory.tools.parameters import ChatId, Confirm, Correct, Reject, Restore
 from chat_memory.tools.past import unknown_version
+from chat_memory.tools.redaction import redact_verdicts
 from chat_memory.tools.toolbox import Toolbox
 
 OWN_WORD = "memory:confirm"
@@ -61,7 +62,8 @@ async def revise_memory(
     confirm, correct: name the user turn (seq) and its sentence (quote), or the user is asked.
     """
     key = chat_key(caller.owner, check_chat_id(chat_id))
-    case = _Case(box, caller, chat_id, key, read_verdicts(confirm, correct, reject, restore), restore)
+    wanted = await redact_verdicts(box, caller, key, read_verdicts(confirm, correct, reject, restore))
+    case = _Case(box, caller, chat_id, key, wanted, restore)
     asked = await case.ask()
     revised = await revisions.revise(
         box.db, caller.owner, key, "restore" if restore else "verdict", partial(case.decide, asked=asked)
