@@ -35,7 +35,7 @@ ITEM_TOKENS = 2
 """What stands between two items of a reply."""
 LEAST_SPARE = 24
 """Tokens of a reply that may stay unused though something is left out: about what a fact or a short line takes."""
-TRIES = 4
+TRIES = 2
 """How often a reply with room to spare is filled anew: the parts of a reply cost less together than one by one."""
 
 
