@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
-from chat_memory.errors import FullRejectionsError, UnknownFactError
+from chat_memory.errors import FullRejectionsError, InstructionVerdictError, UnknownFactError
 from chat_memory.models import Fact, Memory, ProposedFact, Rejected, Replaced
+from chat_memory.prompts.instructions import find_instruction
 from chat_memory.prompts.rejections import Rejections
 from chat_memory.prompts.restoration import choose_lines_back
 from chat_memory.prompts.revision import Admitted
@@ -133,6 +134,8 @@ class Docket:
             return None
         if wanted.quote:
             return _propose("supersede", fact, wanted, wanted.value)
+        if reason := find_instruction(plain(wanted.value), label=True, users_own=True):
+            raise InstructionVerdictError(id=wanted.id[:40], reason=reason)
         new = self._own_word(fact, plain(wanted.value)).model_copy(
             update={"id": self._new_id(), "first_version": self.bench.version}
         )
