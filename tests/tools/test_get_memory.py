@@ -11,7 +11,7 @@ from chat_memory.tools.fence import count_reply, render
 from chat_memory.tools.filling import ADVICE
 from chat_memory.tools.forget import forget
 from chat_memory.tools.get_history import get_history
-from chat_memory.tools.get_memory import get_memory, list_chats, read_memory
+from chat_memory.tools.get_memory import DEFAULT_TOKENS, get_memory, list_chats, read_memory
 from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
@@ -87,6 +87,21 @@ async def test_a_reply_fits_its_cap_whatever_is_pending(
         assert count_reply(reply) <= max_tokens
         named = reply.pending_omitted.count if reply.pending_omitted else 0
         assert named + len(reply.pending_turns) == reply.pending == 150
+
+
+@pytest.mark.parametrize("chat_id", ["a", "🧠" * 128, "<" * 512, "\x01" * 512])
+async def test_a_reply_about_a_chat_nobody_wrote_to_fits_too(box: Toolbox, alice: Caller, chat_id: str) -> None:
+    """Without shorten_id in read_memory a long chat id alone would pass the cap."""
+    assert count_reply(await read_memory(box, alice, chat_id, 256)) <= 256
+
+
+async def test_a_reply_of_summarize_fits_with_what_it_counts(box: Toolbox, alice: Caller) -> None:
+    """Without FOLDED_TOKENS the number of turns folded would come on top of a full reply."""
+    await say(box, alice, "a", *(f"pending turn {number} " + "word " * 90 for number in range(100)))
+    await remember(box, "a", FULL)
+    reply = await summarize(box, alice, "a", 0)
+    assert reply.folded == 0
+    assert DEFAULT_TOKENS - 40 <= count_reply(reply) <= DEFAULT_TOKENS
 
 
 async def test_what_had_no_room_is_named(box: Toolbox, alice: Caller) -> None:

@@ -34,7 +34,7 @@ ITEM_TOKENS = 2
 """What stands between two items of a reply."""
 LEAST_SPARE = 24
 """Tokens of a reply that may stay unused though something is left out: about what a fact or a short line takes."""
-TRIES = 2
+TRIES = 4
 """How often a reply with room to spare is filled anew: the parts of a reply cost less together than one by one."""
 
 
@@ -58,10 +58,12 @@ def fill_reply(
     for _ in range(TRIES):
         if spare < LEAST_SPARE or not (reply.left_out or reply.pending_omitted):
             break
-        room += spare
-        fuller = fill(room)
-        spare = max_tokens - count_reply(fuller)
-        reply = fuller if spare >= 0 else reply
+        fuller = fill(room + spare)
+        left = max_tokens - count_reply(fuller)
+        if left < 0:
+            spare //= 2
+        else:
+            reply, room, spare = fuller, room + spare, left
     return reply
 
 
