@@ -97,11 +97,13 @@ async def test_a_reply_about_a_chat_nobody_wrote_to_fits_too(box: Toolbox, alice
 
 async def test_a_reply_of_summarize_fits_with_what_it_counts(box: Toolbox, alice: Caller) -> None:
     """Without FOLDED_TOKENS the number of turns folded would come on top of a full reply."""
-    await say(box, alice, "a", *(f"pending turn {number} " + "word " * 90 for number in range(100)))
-    await remember(box, "a", FULL)
-    reply = await summarize(box, alice, "a", 0)
+    await say(box, alice, "a", "word " * 1_000)
+    rest = DEFAULT_TOKENS - count_reply(await read_memory(box, alice, "a"))
+    await say(box, alice, "b", "word " * (1_000 + rest - 2))
+    assert count_reply(await read_memory(box, alice, "b")) >= DEFAULT_TOKENS - 4
+    reply = await summarize(box, alice, "b", 0)
     assert reply.folded == 0
-    assert DEFAULT_TOKENS - 40 <= count_reply(reply) <= DEFAULT_TOKENS
+    assert count_reply(reply) <= DEFAULT_TOKENS
 
 
 async def test_what_had_no_room_is_named(box: Toolbox, alice: Caller) -> None:
@@ -130,6 +132,15 @@ async def test_the_newest_turn_stands_whole_and_older_ones_are_shortened(box: To
     assert (newest.content, newest.cut_from) == ("the newest, word for word", None)
     assert older.cut_from == 3_600
     assert older.content.endswith("…")
+
+
+async def test_a_newest_turn_that_does_not_fit_has_its_share_of_the_room(box: Toolbox, alice: Caller) -> None:
+    """Without NEWEST_SHARE in take_turns a turn a little too long would be cut to a sentence."""
+    await say(box, alice, "a", "before", "word " * 4_000)
+    (before, newest) = (await read_memory(box, alice, "a", 2_000)).pending_turns
+    assert before.content == "before"
+    assert 3_500 < len(newest.content) < 10_000
+    assert newest.cut_from == 20_000
 
 
 async def test_data_cannot_leave_its_fence(box: Toolbox, alice: Caller) -> None:
