@@ -106,6 +106,8 @@ def test_results_become_a_table_of_the_docs(alone: Program, folder: Path) -> Non
         f"| `{KEY}` | 25.0 % | 75.0 % |",
         "| `fold.p50_ms` | 1.500 | 1.500 |",
     ]
+    chosen = alone.run("eval", "table", str(odd), "--keys", "*.recall", "--keys", "none")
+    assert chosen.stdout.splitlines() == ["| figure | odd |", "| --- | ---: |", f"| `{KEY}` | 25.0 % |"]
 
 
 @pytest.mark.needs_bench
