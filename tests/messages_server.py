@@ -21,6 +21,7 @@ ALLOWED = {"model", "max_tokens", "system", "messages", "thinking", "output_conf
 TAGS = re.compile(
     r'<memory version="\d+">|</memory>|<turns>|</turns>|<summary>|</summary>|</fact>|</turn>'
     r'|<fact id="f[\d.]+" field="(?:user_confirmed|llm_inferred)" key="[^"<>]*" turn="\d+">'
+    r'|<rejected key="[^"<>]*" upto_turn="\d+">|</rejected>'
     r'|<turn seq="\d+" role="(?:user|assistant|tool|system|note)"(?: attested="no")?'
     r' at="[A-Z][a-z]+ [\d-]+ [\d:]+ UTC">'
 )

@@ -13,9 +13,13 @@ def replay(changes: Iterable[Change]) -> list[dict[str, Fact]]:
     facts: dict[str, Fact] = {}
     told: list[dict[str, Fact]] = []
     for change in changes:
-        came = (*change.added, *(each.new for each in change.replaced if each.new is not None), *change.confirmed)
-        went = {each.old.id for each in change.replaced} | {fact.id for fact in change.evicted}
-        facts = {id_: fact for id_, fact in (facts | {fact.id: fact for fact in came}).items() if id_ not in went}
+        facts = facts | {fact.id: fact for fact in change.added}
+        for each in change.replaced:
+            facts.pop(each.old.id, None)  # a re-fold may bring back what it then replaces
+            facts |= {each.new.id: each.new} if each.new is not None else {}
+        for fact in change.evicted:
+            facts.pop(fact.id, None)  # or has no room for
+        facts |= {fact.id: fact for fact in change.confirmed if fact.id in facts}
         told.append(facts)
     return told
 

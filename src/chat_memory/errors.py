@@ -15,6 +15,17 @@ ChatMemoryError
 ├── IdempotencyConflictError         one key, two different bodies
 ├── UnknownChatError
 ├── UnknownVersionError
+├── ContinueError                    a chat cannot begin with what another holds
+│   ├── BegunOtherwiseError
+│   ├── UnfoldedChatError
+│   └── NothingToCarryError
+├── VerdictError                     a verdict on the memory that was not taken
+│   ├── UnknownFactError
+│   ├── UnprovenVerdictError
+│   ├── UnconfirmedVerdictError
+│   ├── ChangedMemoryError
+│   ├── FullRejectionsError
+│   └── FullMemoryError
 ├── OwnerMismatchError               a row that is not the caller's: never shown
 ├── SettingsError                    the process was configured wrongly
 │   ├── UnknownSettingError
@@ -141,6 +152,50 @@ class UnknownChatError(ChatMemoryError):
 
 class UnknownVersionError(ChatMemoryError):
     """Chat {chat_id!r} has no version {version}: it has {known}. Call get_memory with detail="versions" to see what each changed."""
+
+
+class ContinueError(ChatMemoryError):
+    """Chat {chat_id!r} cannot be continued."""
+
+
+class BegunOtherwiseError(ContinueError):
+    """Chat {chat_id!r} began {how}: only the first update_memory of a chat may name continue_from. Nothing was written: send this again without it, or with a new chat_id."""
+
+
+class UnfoldedChatError(ContinueError):
+    """{pending} turns of chat {chat_id!r} are not in its memory yet. Nothing was written: call summarize on it, then send this again."""
+
+
+class NothingToCarryError(ContinueError):
+    """Chat {chat_id!r} has no memory to carry over. Nothing was written: send this again without continue_from."""
+
+
+class VerdictError(ChatMemoryError):
+    """The verdict was not taken. Nothing was written."""
+
+
+class UnknownFactError(VerdictError):
+    """There is no fact {id!r} now{became}. Nothing was written: call get_memory with detail="evidence" for the ids of facts, or with detail="versions" for what became of one."""
+
+
+class UnprovenVerdictError(VerdictError):
+    """{id} is not {verdict}: {reason}. Nothing was written: name the user turn (seq) and the whole sentence of it (quote) that says so, or leave both out to have the user asked."""
+
+
+class UnconfirmedVerdictError(VerdictError):
+    """Nothing was written: {reason}. {remedy}"""
+
+
+class ChangedMemoryError(VerdictError):
+    """The memory changed while the user was asked. Nothing was written: call again, so that the user is asked about what it holds now."""
+
+
+class FullRejectionsError(VerdictError):
+    """This chat keeps {limit} rejected facts, and no more. Nothing was written: correct facts instead, or go on in a new chat."""
+
+
+class FullMemoryError(VerdictError):
+    """The memory has no room for this: {needed} tokens, its cap has {room}. Nothing was written: reject facts that are not needed, in the same call."""
 
 
 class OwnerMismatchError(ChatMemoryError):

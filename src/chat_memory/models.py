@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Role = Literal["user", "assistant", "tool", "system", "note"]
 ROLES: tuple[Role, ...] = ("user", "assistant", "tool", "system", "note")
@@ -20,6 +20,8 @@ CALL_MESSAGES = 200
 """Most messages in one call."""
 CHAT_ID_BYTES = 512
 """Longest chat id, bytes of UTF-8."""
+QUERY_BYTES = 4 * 1024
+"""Longest query, bytes of UTF-8: a question, not a document."""
 IDEMPOTENCY_KEY_BYTES = 512
 """Longest idempotency key, bytes of UTF-8."""
 
@@ -113,13 +115,25 @@ class Turn:
 
 
 Basis = Literal["user_stated", "user_affirmed", "assistant_said", "inferred", "operator"]
-"""How a fact is known. Only `user_stated` (and `operator`, a person's verdict) may be confirmed."""
+"""How a fact is known. Only `user_stated` and `operator`, a person's verdict, may be confirmed.
+
+So may `user_affirmed`, where CHAT_MEMORY_AFFIRMED_CONFIRMS is on.
+"""
+
+
+class Origin(Frozen):
+    """Where a carried fact was said: turn `seq` of another chat of the same owner."""
+
+    chat_id: str
+    seq: int
 
 
 class Fact(Frozen):
     """One admitted statement, with the words that prove it.
 
-    `quote` is copied from turn `source_seq`, so it survives retention; versions count from 1.
+    `quote` is copied from turn `source_seq`, so it survives retention; versions count from 1. A fact that was carried
+    over from another chat names its turn there as `origin`; its `source_seq` is 0, before every turn of this chat. No
+    turn up to `settled_seq` changes it: that was the last one when a person gave a verdict on it.
     """
 
     id: str
@@ -130,14 +144,31 @@ class Fact(Frozen):
     quote: str
     first_version: int
     last_version: int
+    origin: Origin | None = None
+    settled_seq: int = 0
+
+    def outlasts(self, seq: int) -> bool:
+        """Tell whether turn `seq` is too old to change this fact: what proves it was said later, or decided later."""
+        return seq < self.source_seq or seq <= self.settled_seq
+
+
+class Rejected(Frozen):
+    """A fact a person took out: nothing said up to turn `upto_seq`, the last one then, brings it back."""
+
+    fact: Fact
+    upto_seq: int
 
 
 class Memory(Frozen):
-    """The three fields at a version; empty at version 0."""
+    """The three fields at a version, empty at version 0, and what was rejected, which folds know and readers never see.
+
+    The rejected facts are stored beside the memory, not with its versions: no past version knows better.
+    """
 
     user_confirmed: tuple[Fact, ...] = ()
     llm_inferred: tuple[Fact, ...] = ()
     general_summary: str = ""
+    rejected: tuple[Rejected, ...] = Field(default=(), exclude=True)
 
 
 class ProposedFact(Frozen):
@@ -162,13 +193,26 @@ class Delta(Frozen):
 class Usage(Frozen):
     """What a fold cost: tokens read and written, and US dollars; 0 without a model.
 
-    `tokens_cached` are those of `tokens_in` that came from the provider's cache.
+    `tokens_cached` are those of `tokens_in` that came from the provider's cache, `estimated_out` what our counter makes
+    of the text of `tokens_out`.
     """
 
     tokens_in: int = 0
     tokens_out: int = 0
     tokens_cached: int = 0
     cost_usd: float = 0.0
+    estimated_out: int = 0
+
+
+class Counting(Frozen):
+    """How a memory's tokens were counted: by our estimate, times what `model` counted of its own answers by it."""
+
+    factor: float = 1.0
+    model: str = ""
+
+    def __str__(self) -> str:
+        """Name the method, as it is stored with each version."""
+        return f"fitted*{self.factor:.2f}:{self.model}" if self.model else "fitted"
 
 
 class Draft(Frozen):
@@ -186,6 +230,7 @@ class Draft(Frozen):
     usage: Usage = Usage()
     degraded: bool = False
     replaces_version: int | None = None
+    counting: Counting = Counting()
 
 
 class Replaced(Frozen):
@@ -195,12 +240,16 @@ class Replaced(Frozen):
     new: Fact | None
 
 
+Outcome = Literal["demoted", "dropped", "added", "quarantined"]
+"""What became of a proposal instead: an assumption, nothing, a new fact, or kept here and nowhere else."""
+
+
 class Refused(Frozen):
     """A proposal the gate did not admit as asked, with the reason, and where it went instead."""
 
     proposal: ProposedFact
     reason: str
-    outcome: Literal["demoted", "dropped", "added"]
+    outcome: Outcome
 
 
 class Change(Frozen):

@@ -5,14 +5,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from chat_memory.models import Basis, Frozen, Role
+from chat_memory.models import Basis, Frozen, Origin, Role
 
 
 class Receipt(Frozen):
     """What a writer gets: the turns are durable.
 
     `queue_id` names them; `estimated_completion` is when the memory should include them, None before this process has
-    seen a fold.
+    seen a fold. `redacted` counts by kind what gave way to placeholders, None when nothing did.
     """
 
     queue_id: str
@@ -21,10 +21,11 @@ class Receipt(Frozen):
     seq: int
     pending: int
     estimated_completion: datetime | None = None
+    redacted: dict[str, int] | None = None
 
 
 class Evidence(Frozen):
-    """A fact with what proves it."""
+    """A fact with what proves it: a turn of this chat, or (`origin`, seq 0) of the one it was carried over from."""
 
     value: str
     id: str
@@ -33,6 +34,7 @@ class Evidence(Frozen):
     quote: str
     first_version: int
     last_version: int
+    origin: Origin | None = None
 
 
 class TurnReply(Frozen):
@@ -43,6 +45,20 @@ class TurnReply(Frozen):
     content: str
     attested: bool | None = None
     created_at: datetime | None = None
+    cut_from: int | None = None
+
+
+class Recalled(Frozen):
+    """A turn that answers a query: its sentences without fillers and code.
+
+    `cut_from` is its full length in characters where more than fillers is left out; `attested` is false where a `user`
+    turn is not.
+    """
+
+    seq: int
+    role: Role
+    text: str
+    attested: bool | None = None
     cut_from: int | None = None
 
 
@@ -57,8 +73,11 @@ class Omitted(Frozen):
 class MemoryReply(Frozen):
     """A chat's memory and pending turns at one moment; empty at version 0 for a chat nobody wrote to.
 
-    `lag_ms` is the age of the oldest pending turn. `left_out` names the fields, and how many facts or lines of them,
-    that `max_tokens` had no room for. `folded` counts the turns a summarize call waited for.
+    `lag_ms` is the age of the oldest pending turn. `size` says how much room for new facts is left, `advice` what to do
+    when there is little. `left_out` names the fields, and how many facts or lines of them,
+    that `max_tokens` had no room for. `recall` holds what of the chat answers the query; the summary's lines it repeats
+    are not shown twice. `folded` counts the turns a summarize call waited for, `done` says what a revise_memory call
+    changed, by the ids of facts.
     """
 
     chat_id: str
@@ -68,21 +87,25 @@ class MemoryReply(Frozen):
     lag_ms: int = 0
     degraded: bool = False
     size: Literal["ok", "near", "full"] = "ok"
+    advice: str | None = None
     user_confirmed: dict[str, str | Evidence] = Field(default_factory=dict[str, str | Evidence])
     llm_inferred: dict[str, str | Evidence] = Field(default_factory=dict[str, str | Evidence])
     general_summary: str = ""
     pending_turns: tuple[TurnReply, ...] = ()
     pending_omitted: Omitted | None = None
     left_out: dict[str, int] | None = None
+    recall: tuple[Recalled, ...] | None = None
     folded: int | None = None
+    done: tuple[str, ...] | None = None
 
 
 class ChangeLine(Frozen):
     """One thing that happened to a fact or a line of the summary; `was` is what stood before.
 
     `what` a version did: added, repeated (said again), confirmed (a guess the user has since stated), superseded,
-    retracted, evicted, demoted, dropped, quarantined, left_summary. Between two versions: added, removed, changed,
-    confirmed, demoted, left_summary, joined_summary; `version` is the one that did it.
+    retracted, rejected (by a person), undone (by the model's second look), evicted, demoted, dropped, quarantined,
+    left_summary. Between two versions: added, removed, changed, confirmed, demoted, left_summary, joined_summary;
+    `version` names whose doing.
     """
 
     what: str
@@ -97,7 +120,8 @@ class ChangeLine(Frozen):
 class VersionLine(Frozen):
     """One version: the turns it folded, who made it, and what it did; `left_out` counts changes without room.
 
-    `replaces_version` names the one whose turns the model has looked at again.
+    `summarizer` is `verdict`, `restore` or `continue` where no turn was folded. `replaces_version` names the one whose
+    turns the model has looked at again, `counting` how tokens were counted where a model's own counts corrected ours.
     """
 
     version: int
@@ -108,6 +132,7 @@ class VersionLine(Frozen):
     model: str | None = None
     degraded: bool | None = None
     replaces_version: int | None = None
+    counting: str | None = None
     changes: tuple[ChangeLine, ...] = ()
     left_out: dict[str, int] | None = None
 
@@ -141,9 +166,10 @@ class ChatLine(Frozen):
 
 
 class ChatListReply(Frozen):
-    """An owner's latest chats, last written first."""
+    """An owner's latest chats, last written first; `left_out` counts those that `max_tokens` had no room for."""
 
     chats: tuple[ChatLine, ...]
+    left_out: int | None = None
 
 
 class HistoryReply(Frozen):

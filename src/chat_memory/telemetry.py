@@ -27,6 +27,7 @@ class Event(StrEnum):
     FOLD_HANDED_BACK = "fold_handed_back"
     FOLD_DEFERRED = "fold_deferred"
     FOLD_DEGRADED = "fold_degraded"
+    MEMORY_REVISED = "memory_revised"
     MEMORY_REFOLDED = "memory_refolded"
     REFOLD_FAILED = "refold_failed"
     REFOLD_ABANDONED = "refold_abandoned"

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from itertools import groupby
@@ -12,13 +12,14 @@ from uuid import uuid4
 import anyio
 import anyio.lowlevel
 
-from chat_memory.models import Change, ChatKey, Delta, Draft, Memory, NewTurn, chat_key
+from chat_memory.models import Change, ChatKey, Delta, Draft, Fact, Memory, NewTurn, Rejected, chat_key
 from chat_memory.storage import chat_work, folds, lives
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.chat_work import Claim
 from chat_memory.storage.database import Database, Session, open_database
 from chat_memory.storage.folds import Next, Writing
 from chat_memory.storage.ledger import Ledger
+from chat_memory.storage.revisions import Ground, revise
 from chat_memory.storage.startings import Reading, Starting, read_starting
 from chat_memory.storage.turns import Call
 from chat_memory.tools.intake import hash_request
@@ -31,6 +32,12 @@ OWNER = "chaos"
 FOLD_BYTES = 1_000_000
 SHORT_LEASE = LEASE / 1000
 """Some claims end before their fold: another worker takes the chat over."""
+REVISED = """
+select coalesce(chat_id, 'nameless') as chat_id, jsonb_array_length(memory.rejected) as kept,
+    (select count(*) from chat_memory.memory_versions as version
+     where version.bucket = memory.bucket and version.chat = memory.chat and version.summarizer = 'verdict') as given
+from chat_memory.chat_metadata as memory left join chat_memory.conversations using (bucket, chat)
+"""
 LEFT = "select count(*) from chat_memory.turns"
 
 
@@ -54,7 +61,7 @@ class Crowd:
 
 
 async def crowd(stage: Stage, *, chats: int, appends: int, appenders: int = 8, folders: int = 4) -> None:
-    """Append, claim, renew, finalize and forget at once on shared chats; afterwards the books balance."""
+    """Append, claim, renew, finalize, revise and forget at once on shared chats; afterwards the books balance."""
     async with open_database(stage.reached, pool_size=8) as db:
         crowd = Crowd(
             db, Ledger(db), stage.book, stage.random, [f"chat {number}" for number in range(chats)], appending=appenders
@@ -65,6 +72,8 @@ async def crowd(stage: Stage, *, chats: int, appends: int, appenders: int = 8, f
                     group.start_soon(append_on, crowd, number, appends // appenders)
                 for _ in range(folders):
                     group.start_soon(fold_on, crowd)
+                for _ in range(2):
+                    group.start_soon(revise_on, crowd)
                 group.start_soon(forget_on, crowd)
             while await fold_some(crowd, LEASE):
                 pass
@@ -114,7 +123,7 @@ async def renew(crowd: Crowd, claims: Sequence[Claim], lease: timedelta) -> None
 
 
 async def finalize(crowd: Crowd, claims: Sequence[Claim]) -> None:
-    """Write folds of a bucket in one transaction: each summary names the turns it read, in order."""
+    """Write folds of a bucket, those that stand as they were read without a look: each summary names its turns."""
     async with crowd.db.session() as session:
         readings = [Reading(claim, FOLD_BYTES) for claim in claims]
         starting = await read_starting(session, readings)
@@ -123,7 +132,13 @@ async def finalize(crowd: Crowd, claims: Sequence[Claim]) -> None:
             await crowd.db.run(partial(chat_work.hand_back_leases, claims=[claim]))
     writings = [make_writing(claim, start) for claim, start in zip(claims, starting, strict=True) if start.pending]
     if writings:
-        for written in await crowd.db.transact(partial(folds.write_folds, writings=writings)):
+        unlooked = crowd.random.random() < 0.5
+        write = (
+            folds.Folds(crowd.db).write(writings)
+            if unlooked
+            else crowd.db.transact(partial(folds.write_folds, writings=writings))
+        )
+        for written in await write:
             crowd.book.counts["folds" if isinstance(written, timedelta) else "leases lost"] += 1
 
 
@@ -137,6 +152,23 @@ def make_writing(claim: Claim, start: Starting) -> Writing:
 
     after = StoredMemory(start.stored.version + 1, Memory(general_summary=f"up to {draft.upto_seq}"))
     return Writing(claim, draft, Next(start.stored.version, after, 1, Change()), again)
+
+
+async def revise_on(crowd: Crowd) -> None:
+    """Give verdicts in the middle of everything: each one is one version, and one rejected fact more."""
+    while crowd.appending:
+        await anyio.sleep(crowd.random.random() * 0.005)
+        revised = await revise(crowd.db, OWNER, chat_key(OWNER, crowd.pick()), "verdict", reject_one)
+        crowd.book.counts["verdicts"] += revised is not None
+
+
+async def reject_one(_: Session, ground: Ground) -> Next:
+    """Reject a fact nobody has heard of."""
+    stored = ground.stored
+    fact = Fact(id="f", key="k", value="v", basis="operator", source_seq=1, quote="", first_version=1, last_version=1)
+    rejected = (*stored.memory.rejected, Rejected(fact=fact, upto_seq=ground.cursor.head_seq))
+    after = replace(stored, version=stored.version + 1, memory=stored.memory.model_copy(update={"rejected": rejected}))
+    return Next(stored.version, after, 1, Change())
 
 
 async def forget_on(crowd: Crowd) -> None:
@@ -155,6 +187,9 @@ async def balance(stage: Stage, crowd: Crowd) -> None:
         stage.book.violations.append(
             f"{sent} turns were sent, {left[0]} are left, {crowd.gone['turns']} were forgotten"
         )
+    for row in await read(stage.url, REVISED):
+        if row["kept"] != row["given"]:
+            stage.book.violations.append(f"a verdict lost: {row['chat_id']} keeps {row['kept']} of {row['given']}")
     stage.book.counts["chats forgotten"] += crowd.gone["cursors"]
     stage.book.counts["turns forgotten"] += crowd.gone["turns"]
     stage.book.writes = await still_there(stage)

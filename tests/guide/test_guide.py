@@ -84,8 +84,58 @@ async def test_8_a_retry_with_a_key_is_written_once(client: Client) -> None:
     assert "use a new key for new text" in said
 
 
-async def test_9_forgotten_is_gone(client: Client) -> None:
+async def test_9_what_changed_can_be_asked(client: Client) -> None:
+    await remember(client, ("user", "My name is Nadia. Our budget is 900 euros."))
+    await remember(client, ("user", "Actually, our budget is 1200 euros."))
+    changed = await ask(client, "get_memory", chat_id=CHAT, since=1)
+    (budget,) = [change for change in changed["changes"] if change["what"] == "changed"]
+    assert "1200" in budget["value"]
+    assert "900" in budget["was"]
+    assert (changed["since"], changed["version"], budget["version"]) == (1, 2, 2)
+    past = await ask(client, "get_memory", chat_id=CHAT, version=1)
+    assert "900" in str(past["user_confirmed"])
+    life = await ask(client, "get_memory", chat_id=CHAT, detail="versions")
+    assert [version["version"] for version in life["versions"]] == [2, 1]
+    assert "superseded" in [change["what"] for change in life["versions"][0]["changes"]]
+    said = await refused(client, "get_memory", chat_id=CHAT, version=7)
+    assert "versions 1 to 2" in said
+
+
+async def test_10_what_the_user_rejects_does_not_come_back_from_what_was_said(client: Client) -> None:
+    await remember(client, ("user", "My name is Nadia. Our budget is 900 euros."))
+    memory = await ask(client, "get_memory", chat_id=CHAT, detail="evidence")
+    budget = next(fact for fact in memory["user_confirmed"].values() if "900" in fact["value"])
+    revised = await ask(client, "revise_memory", chat_id=CHAT, reject=[budget["id"]])
+    assert revised["done"][0] == f"took out {budget['id']}"
+    await remember(client, ("assistant", "Your budget is 900 euros, is it?"), ("user", "It rains today."))
+    assert "900" not in await confirmed(client)
+    await remember(client, ("user", "Our budget is 900 euros."))
+    assert "900" in await confirmed(client)
+
+
+async def test_11_a_past_version_comes_back_and_later_facts_stay(client: Client) -> None:
+    await remember(client, ("user", "Our budget is 900 euros."))
+    await remember(client, ("user", "Actually, our budget is 1200 euros."))
+    await remember(client, ("user", "My name is Nadia."))
+    memory = await ask(client, "revise_memory", chat_id=CHAT, restore=1)
+    assert "900" in str(memory["user_confirmed"])
+    assert "1200" not in str(memory["user_confirmed"])
+    assert "Nadia" in str(memory["user_confirmed"])
+
+
+async def test_12_forgotten_is_gone(client: Client) -> None:
     await remember(client, ("user", "My name is Nadia."))
     await ask(client, "forget", chat_id=CHAT)
     assert "Nadia" not in str(await ask(client, "get_memory", chat_id=CHAT))
     assert (await ask(client, "get_memory"))["chats"] == []
+
+
+async def test_11_a_new_chat_goes_on_where_another_ended(client: Client) -> None:
+    """What was said there is known here, says where it was said, and gives way to what is said here."""
+    await remember(client, ("user", "My name is Nadia. Our budget is 900 euros."))
+    said = [{"role": "user", "content": "Actually, our budget is 700 euros."}]
+    await ask(client, "update_memory", chat_id="next trip", messages=said, continue_from=CHAT, wait_seconds=60)
+    facts = (await ask(client, "get_memory", chat_id="next trip", detail="evidence"))["user_confirmed"]
+    assert facts["name"]["origin"] == {"chat_id": CHAT, "seq": 1}
+    budget = next(fact for fact in facts.values() if "700" in fact["value"])
+    assert (budget["seq"], "900" in str(facts)) == (1, False)

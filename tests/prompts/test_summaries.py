@@ -4,7 +4,7 @@ import pytest
 
 from chat_memory.errors import RejectedDeltaError
 from chat_memory.models import Memory
-from chat_memory.prompts.summaries import LEFT_ITEMS, marks, name_left
+from chat_memory.prompts.summaries import LEFT_ITEMS, fit_lines, marks, name_left
 from tests.prompts.said import fold
 
 OLD = "Plans a trip with Ana and Bob to Rome on 12 May. Budget is 500, hotel Roma costs 90, train 4711 leaves at 9:15."
@@ -49,3 +49,12 @@ def test_the_list_of_what_left_is_bounded() -> None:
     left = name_left(old, ["something else"])
     assert len(left) == LEFT_ITEMS
     assert left[-1] == f"and {199 - LEFT_ITEMS + 1} more"
+
+
+def test_prose_is_compacted_by_whole_sentences() -> None:
+    """Removing split_sentences in fit_lines makes this fail: prose would end in the middle of a sentence."""
+    sentences = [f"Sentence number {place} says something that matters." for place in range(9)]
+    kept, left = fit_lines(" ".join(sentences), 40)
+    assert kept.splitlines() == sentences[: len(kept.splitlines())]
+    assert [*kept.splitlines(), *left] == sentences
+    assert 1 < len(kept.splitlines()) < 9

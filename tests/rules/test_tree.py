@@ -81,13 +81,18 @@ def test_a_dependency_has_its_major_capped_and_its_version_pinned(requirement: s
     assert re.search(rf"^{named[1]}==", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
 
 
+def count_lines(text: str) -> int:
+    """Count the lines of a module that are read: a class that is only its message counts as one, not as four."""
+    module = ast.parse(text)
+    messages = [node for node in module.body if isinstance(node, ast.ClassDef) and len(node.body) == 1]
+    bare = [node for node in messages if ast.get_docstring(node) is not None]
+    return len(text.splitlines()) - (ast.get_docstring(module) or "").count("\n") - 3 * len(bare)
+
+
 def test_a_module_is_read_in_one_sitting() -> None:
-    """Less the text on top of it: the tree of errors is looked at, not read."""
+    """Less the text on top of it, and an error is one line: both are looked at, not read."""
     modules = {module: module.read_text() for module in (ROOT / PACKAGE).rglob("*.py")}
-    lengths = {
-        str(module.relative_to(ROOT)): len(text.splitlines()) - (ast.get_docstring(ast.parse(text)) or "").count("\n")
-        for module, text in modules.items()
-    }
+    lengths = {str(module.relative_to(ROOT)): count_lines(text) for module, text in modules.items()}
     assert {name: length for name, length in lengths.items() if length > MODULE_LINES} == {}
 
 

@@ -32,7 +32,7 @@ async def test_initialize_is_answered_before_the_database_is_up(tmp_path: Path, 
         async with start_raw(environment | {"CHAT_MEMORY_DATABASE_URL": url}) as raw:
             assert (await raw.initialize())["result"]["serverInfo"]["name"] == "chat-memory"
             await raw.send_json(id=1, method="tools/list", params={})
-            assert len((await raw.receive())["result"]["tools"]) == 5
+            assert len((await raw.receive())["result"]["tools"]) == 6
         async with start_raw(environment | {"CHAT_MEMORY_DATABASE_URL": url}) as raw:
             await raw.send_json(id=1, method="server/discover", params={"_meta": MODERN})
             assert "2026-07-28" in (await raw.receive())["result"]["supportedVersions"]

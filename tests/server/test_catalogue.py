@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from mcp_types import Tool
 
 from chat_memory.prompts.tokens import count_tokens
 from chat_memory.server.catalogue import CATALOGUE, slim
@@ -15,38 +14,6 @@ READ_TOKENS = 1_200
 """What a model reads of the list: name, description and input schema."""
 RECEIVED_TOKENS = 2_500
 """The whole list as a client receives it."""
-REVISE_MEMORY = Tool(
-    name="revise_memory",
-    description=(
-        "Correct the memory on the user's word. confirm and correct name the user turn and its quote and are checked"
-        " against it; reject removes a fact, which does not come back from the same evidence."
-    ),
-    input_schema={
-        "type": "object",
-        "properties": {
-            "chat_id": {"type": "string", "description": "Your id of this conversation, any text up to 512 bytes."},
-            "confirm": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {name: {"type": "string"} for name in ("id", "quote")} | {"seq": {"type": "integer"}},
-                },
-            },
-            "correct": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {name: {"type": "string"} for name in ("id", "value", "quote")}
-                    | {"seq": {"type": "integer"}},
-                },
-            },
-            "reject": {"type": "array", "items": {"type": "string"}, "description": "Ids of facts that are wrong."},
-        },
-        "required": ["chat_id"],
-        "additionalProperties": False,
-    },
-)
-"""A draft of the tool of a later issue, counted already so that it will fit."""
 
 
 def compact(value: object) -> str:
@@ -58,13 +25,14 @@ async def test_the_tool_list_stays_within_its_tokens(environment: dict[str, str]
     """A description that grows pays here: the field's lists cost 3,000 to 16,000 tokens of every conversation."""
     async with connect(era, environment) as client:
         received = await client.list_tools()
-    listed = [*received.tools, REVISE_MEMORY]
     read = compact(
-        [{"name": tool.name, "description": tool.description, "input_schema": tool.input_schema} for tool in listed]
+        [
+            {"name": tool.name, "description": tool.description, "input_schema": tool.input_schema}
+            for tool in received.tools
+        ]
     )
     whole = compact(received.model_dump(by_alias=True, mode="json", exclude_none=True))
-    whole += compact(REVISE_MEMORY.model_dump(by_alias=True, mode="json", exclude_none=True))
-    assert len(received.tools) == 5
+    assert len(received.tools) == 6
     assert len(read) / CHARACTERS_PER_TOKEN < READ_TOKENS
     assert len(whole) / CHARACTERS_PER_TOKEN < RECEIVED_TOKENS
     assert count_tokens(read) < READ_TOKENS, "by our own counter too"

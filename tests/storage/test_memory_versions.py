@@ -43,7 +43,7 @@ async def listed(db: Database, after: int = 0, upto: int = 2**31 - 1) -> tuple[l
     async with db.session() as session:
         page = await memory_versions.list_versions(session, key_of(CHAT), after, upto)
     assert page is not None
-    return [version.version for version in page.versions], page.wanted
+    return [version.step.version for version in page.versions], page.wanted
 
 
 async def test_a_page_of_versions_is_bounded_and_counts_the_rest(db: Database) -> None:
@@ -89,8 +89,11 @@ async def test_a_chat_without_versions_still_says_whose_it_is(db: Database) -> N
 
 
 async def test_a_past_memory_reaches_as_far_as_it_did_then(db: Database) -> None:
-    """A version in the place of an older one covers that one's turns again: without `replaces_version is null` in
-    read_past the memory would seem to have lost the turns after them, and without `newer.version` to be whole early."""
+    """A version in the place of an older one covers that one's turns again, and no others.
+
+    Without `replaces_version is null` in read_past the memory would seem to have lost the turns after them, and without
+    `newer.version` it would seem whole before the model had looked.
+    """
     await append(db, CHAT, "one", "two", "three", "four")
     await keep(db, 1, turns=(1, 2), degraded=True)
     await keep(db, 2, turns=(3, 4))

@@ -3,11 +3,12 @@
 import pytest
 
 from chat_memory.errors import OwnerMismatchError
-from chat_memory.models import Caller, Fact, Memory, Message
-from chat_memory.prompts.tokens import count_memory, count_tokens
+from chat_memory.models import Caller, Fact, Memory, Message, Origin
+from chat_memory.prompts.tokens import count_memory
 from chat_memory.replies import Evidence, MemoryReply
 from chat_memory.storage.chat_metadata import StoredMemory
-from chat_memory.tools.filling import LABEL_TOKENS, render
+from chat_memory.tools.fence import count_reply, render
+from chat_memory.tools.filling import ADVICE
 from chat_memory.tools.forget import forget
 from chat_memory.tools.get_history import get_history
 from chat_memory.tools.get_memory import get_memory, list_chats, read_memory
@@ -83,7 +84,7 @@ async def test_a_reply_fits_its_cap_whatever_is_pending(
     await remember(box, chat_id, FULL)
     for detail in ("plain", "evidence"):
         reply = await read_memory(box, alice, chat_id, max_tokens, detail=detail)
-        assert count_tokens(render(reply)) + LABEL_TOKENS <= max_tokens
+        assert count_reply(reply) <= max_tokens
         named = reply.pending_omitted.count if reply.pending_omitted else 0
         assert named + len(reply.pending_turns) == reply.pending == 150
 
@@ -144,16 +145,31 @@ async def test_a_list_of_chats_fits_its_cap(box: Toolbox, alice: Caller) -> None
         await say(box, alice, f"{number} " + "word " * 90, "hello")
     reply = await list_chats(box, alice, 600)
     assert 0 < len(reply.chats) < 10
-    assert count_tokens(render(reply)) + LABEL_TOKENS <= 600
+    assert count_reply(reply) <= 600
+    assert reply.left_out == 10 - len(reply.chats)
 
 
-async def test_a_full_memory_says_so(box: Toolbox, alice: Caller) -> None:
+async def test_a_full_memory_says_so_and_what_to_do(box: Toolbox, alice: Caller) -> None:
+    """Without ADVICE an agent would learn that its memory is full, and not that a new chat can carry it on."""
     await say(box, alice, "a", "hello")
     sizes: list[str] = []
-    for count in (1, 150, 190):
+    advice: list[str | None] = []
+    for count in (1, 65, 80):
         await remember(box, "a", Memory(user_confirmed=tuple(fact(number) for number in range(count))))
-        sizes.append((await read_memory(box, alice, "a")).size)
+        reply = await read_memory(box, alice, "a")
+        sizes.append(reply.size)
+        advice.append(reply.advice)
     assert sizes == ["ok", "near", "full"]
+    assert advice == [None, ADVICE["near"], ADVICE["full"]]
+
+
+async def test_what_gives_way_to_a_new_fact_fills_no_memory(box: Toolbox, alice: Caller) -> None:
+    """Without `origin is None` in size_of a chat that continues a full one would be full from the first turn."""
+    await say(box, alice, "a", "hello")
+    carried = [fact(number).model_copy(update={"origin": Origin(chat_id="b", seq=1)}) for number in range(80)]
+    filler = "\n".join(f"[{number}] user: something was said here" for number in range(100))
+    await remember(box, "a", Memory(user_confirmed=tuple(carried), general_summary=filler))
+    assert (await read_memory(box, alice, "a")).size == "ok"
 
 
 async def test_a_row_of_another_owner_is_never_shown(box: Toolbox, alice: Caller) -> None:

@@ -16,6 +16,7 @@ from chat_memory.errors import FoldError, ModelAnswerError, ModelBusyError, Mode
 from chat_memory.models import Caller, Usage
 from chat_memory.prompts.choice import open_summarizers
 from chat_memory.prompts.claude import pause
+from chat_memory.prompts.tokens import count_tokens
 from chat_memory.server.catalogue import CATALOGUE
 from chat_memory.settings import Settings, read_settings
 from chat_memory.storage import chat_work, memory_versions, model_spend
@@ -149,6 +150,18 @@ async def test_every_fold_records_its_tokens_and_its_cost(
     charged = (question + 0.1 * rules) * 0.10 + version.tokens_out * 0.50
     assert version.cost_usd == pytest.approx(charged / 1_000_000)
     assert await spent(db) == pytest.approx(version.cost_usd)
+
+
+async def test_what_an_answer_costs_teaches_how_the_model_counts(
+    asked: Toolbox, db: Database, provider: MessagesServer
+) -> None:
+    """Without estimated_out in Claude.fold nothing would be learned."""
+    text = json.dumps({"facts": [], "summary": "The user says hello, and hello again. " * 12})
+    provider.always = saying(text)
+    async with working(asked):
+        await tell(asked, "a", "Hello!")
+    (version,) = await versions_of(db, "a")
+    assert version.counting == f"fitted*{version.tokens_out / count_tokens(text):.2f}:claude-haiku-5-5"
 
 
 async def test_an_empty_delta_is_a_success(asked: Toolbox, provider: MessagesServer) -> None:

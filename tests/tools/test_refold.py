@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from chat_memory.errors import BudgetSpentError, FoldError, LostLeaseError, ModelBusyError, ModelRefusedError
-from chat_memory.models import Fact
+from chat_memory.models import Caller, Fact
 from chat_memory.prompts.claude import pause
 from chat_memory.prompts.extractive import Extractive
 from chat_memory.storage import chat_metadata, lives, refolds
@@ -24,6 +24,7 @@ from chat_memory.storage.memory_versions import Version
 from chat_memory.tools import refold as refolding
 from chat_memory.tools.fold import fold
 from chat_memory.tools.leases import Leases
+from chat_memory.tools.past import list_versions, read_past
 from chat_memory.tools.refold import refold
 from chat_memory.tools.refolds import Refolds
 from chat_memory.tools.toolbox import Toolbox
@@ -31,6 +32,8 @@ from chat_memory.worker import Worker
 from tests.chats import END_OTHERS, LEASE, OWNER, append, claim_due, claim_one, key_of, pass_time
 from tests.cli.conftest import Program, finish
 from tests.messages_server import Fault, MessagesServer, messages_server, saying, slow, status
+from tests.replay import facts_of as stored_facts
+from tests.replay import replay
 from tests.summarizers import Broken, Transcript
 from tests.tools.test_model_folds import KEY, UNUSABLE, asking, recall, tell, versions_of, work_of, working
 
@@ -179,12 +182,32 @@ async def test_when_the_model_is_back_it_replaces_what_extraction_made(
     assert (facts["name"].id, facts["name"].quote, facts["name"].source_seq) == ("f2.1", "My name is Ann.", 1)
     first, second = await versions_of(db, "a")
     assert (second.from_seq, second.covers_seq, second.replaces_version, second.degraded) == (1, 2, 1, False)
+    assert (first.counting, second.counting[:7]) == ("fitted", "fitted*")
     assert (second.summarizer, second.cost_usd > 0) == ("claude", True)
     assert {each.old.id for each in second.delta.replaced} == {fact.id for fact in first.memory.user_confirmed}
     assert second.delta.left_summary
     work = await work_of(db, "a")
     assert (work["done_seq"], work["refold_from"], work["refold_due_at"], work["refold_draft"]) == (2, None, None, None)
     assert (work["due_at"], work["lease_token"]) == (None, None)
+
+
+async def test_the_past_tells_what_the_second_look_replaced(
+    asked: Toolbox, db: Database, provider: MessagesServer
+) -> None:
+    """Without replaces_version in what past lists a reader could not tell why the same turns stand there twice."""
+    await degrade(asked, db, provider, "a", "My name is Ann.")
+    await said(asked, db, "a", "My budget is 500 euros.")
+    await refold(asked, await claim_refold_later(db, "a"))
+    reply = await list_versions(asked, Caller(OWNER), "a", 3000)
+    told = [(line.version, line.from_seq, line.covers_seq, line.replaces_version) for line in reply.versions]
+    assert told == [(3, 1, 1, 1), (2, 2, 2, None), (1, 1, 1, None)]
+    assert [line.degraded for line in reply.versions] == [None, None, True]
+    assert [(line.what, line.key) for line in reply.versions[0].changes if line.key] == [("repeated", "name")]
+    memories = [await read_past(asked, Caller(OWNER), "a", 3000, version, evidence=False) for version in (1, 2, 3)]
+    assert [(memory.covers_seq, memory.degraded) for memory in memories] == [(1, True), (2, True), (2, False)]
+    versions = await versions_of(db, "a")
+    lives = replay(version.delta for version in versions)
+    assert lives == [stored_facts(version.memory) for version in versions]
 
 
 async def test_nothing_of_other_versions_is_lost(asked: Toolbox, db: Database, provider: MessagesServer) -> None:

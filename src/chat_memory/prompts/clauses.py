@@ -17,6 +17,7 @@ from chat_memory.prompts.scopes import (
     cjk_marked,
     contrasts,
     is_interjection,
+    is_request,
     is_tag,
     marker,
     takes_back,
@@ -144,7 +145,7 @@ def _mark_scope(scope: Scope, sentence: Sequence[Clause], spoken: Sequence[Seque
     carried, reached = -1, 0
     believed = False
     for index, (clause, own) in enumerate(zip(sentence, spoken, strict=True)):
-        if scope == "negation" and not believed and _starts_afresh(own):
+        if scope in {"negation", "past"} and not believed and _starts_afresh(own):
             carried = -1
         believed = believed or not BELIEFS.isdisjoint(own)
         place = _own_marker(scope, own)
@@ -161,7 +162,7 @@ def _mark_scope(scope: Scope, sentence: Sequence[Clause], spoken: Sequence[Seque
 def _starts_afresh(words: Sequence[str]) -> bool:
     """Tell whether a not ends before this clause: `I don't eat meat, my budget is 500`."""
     subject = words[1:2] if words[0] in JOINERS else words[:1]
-    return words[0] == "but" or not SUBJECTS.isdisjoint(subject)
+    return words[0] in {"but", "now"} or not SUBJECTS.isdisjoint(subject)
 
 
 def _own_marker(scope: Scope, words: Sequence[str]) -> int:
@@ -172,6 +173,8 @@ def _own_marker(scope: Scope, words: Sequence[str]) -> int:
 
 
 def _reaches_back(scope: Scope, words: Sequence[str], place: int) -> bool:
+    if scope == "past":
+        return False
     if scope == "negation":
         return is_tag(
             [word for index, word in enumerate(words) if index != place and word not in {"really", "or", "just"}]
@@ -188,7 +191,7 @@ def _mark_question(sentence: Sequence[Clause], spoken: Sequence[Sequence[str]], 
     """A statement before a question stays one (`I live in Rome, can you help?`), unless a tag asks about it."""
     opening = next((index for index, words in enumerate(spoken) if asks(words) or cjk_marked("question", words)), -1)
     tagged = asked and any(is_tag(words) for words in spoken[1:])
-    if opening < 0 and not asked:
+    if opening < 0 and (not asked or (is_request(spoken[-1]) and not tagged)):
         return
     _mark_all(sentence[0 if tagged or opening < 0 else opening :], "question", sentence[0].start)
 

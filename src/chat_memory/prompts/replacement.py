@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from chat_memory.models import Change, Delta, Fact, Memory, Provisional, Replaced, Turn
 from chat_memory.prompts.gate import admit
+from chat_memory.prompts.rejections import Rejections
 from chat_memory.prompts.revision import Admitted
 from chat_memory.prompts.summaries import name_left
 from chat_memory.prompts.tokens import CAP_SHARE, count_facts
@@ -17,21 +18,26 @@ def undo(memory: Memory, version: int, provisional: Provisional, memory_tokens: 
     """Take out of the memory at `version` what a provisional version added, and put back what it took away.
 
     What a later version renewed stays, and so does a person's verdict. What comes back stands behind what was said
-    since: a fact whose key is taken stays away.
+    since: a fact whose key is taken, and one that was rejected, stays away.
     """
+    rejections = Rejections(memory.rejected)
     confirmed = [fact for fact in memory.user_confirmed if not _is_undone(fact, provisional)]
     inferred = [fact for fact in memory.llm_inferred if not _is_undone(fact, provisional)]
     for fact in _displaced(memory, provisional):
+        if rejections.find(fact.key, fact.value, fact.source_seq):
+            continue
         if fact in provisional.before.user_confirmed:
             room = int(memory_tokens * CAP_SHARE) - count_facts([*confirmed, fact])
             confirmed += [fact] if room >= 0 and _is_free(fact, confirmed) else []
         elif _is_free(fact, [*confirmed, *inferred]):
             inferred.append(fact)
     summary = _undo_summary(memory.general_summary, provisional, latest=version == provisional.version)
-    return Memory(user_confirmed=tuple(confirmed), llm_inferred=tuple(inferred), general_summary=summary)
+    return memory.model_copy(
+        update={"user_confirmed": tuple(confirmed), "llm_inferred": tuple(inferred), "general_summary": summary}
+    )
 
 
-def admit_replacement(
+def admit_replacement(  # noqa: PLR0913 - what admit takes, and what it replaces
     memory: Memory,
     provisional: Provisional,
     delta: Delta,
@@ -40,7 +46,9 @@ def admit_replacement(
     base_version: int,
     version: int,
     memory_tokens: int,
+    factor: float = 1.0,
     forbidden_echoes: Sequence[str] = (),
+    affirmed_confirms: bool = False,
 ) -> Admitted:
     """Apply what a delta proves to a memory without what the provisional version added, and name all that left.
 
@@ -55,7 +63,14 @@ def admit_replacement(
         base = base.model_copy(update={"general_summary": memory.general_summary})
         delta = delta.model_copy(update={"summary": None})
     admitted = admit(
-        base, delta, turns, version=version, memory_tokens=memory_tokens, forbidden_echoes=forbidden_echoes
+        base,
+        delta,
+        turns,
+        version=version,
+        memory_tokens=memory_tokens,
+        factor=factor,
+        forbidden_echoes=forbidden_echoes,
+        affirmed_confirms=affirmed_confirms,
     )
     return Admitted(admitted.memory, _tell(memory, base, admitted))
 

@@ -4,15 +4,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from chat_memory.models import Change, Fact, Memory, ProposedFact, Refused, Replaced
-from chat_memory.prompts.keys import renames
+from chat_memory.models import Change, Fact, Memory, Outcome, ProposedFact, Refused, Rejected, Replaced
+from chat_memory.prompts.eviction import choose_leaving
+from chat_memory.prompts.keys import names_same, renames
 from chat_memory.prompts.proof import Evidence, Verdict
-from chat_memory.prompts.summaries import fit_lines, name_left
-from chat_memory.prompts.tokens import count_facts, count_tokens
+from chat_memory.prompts.rejections import Rejections
+from chat_memory.prompts.summaries import SUMMARY_SHARE, append_lines, name_left
+from chat_memory.prompts.tokens import count_facts, count_tokens, fit_words
 from chat_memory.prompts.words import key_words, words
 
-SUMMARY_SHARE = 0.7
-"""Most of the used cap a summary may take, so that a long one cannot push out every assumption."""
+SENTENCE_TOKENS = 80
+"""Longest sentence kept in place of a fact, tokens: as long as a line of the extractive summary."""
+NO_ROOM = "no room among the facts: its sentence went to the summary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +40,44 @@ class Revision:
 
     version: int
     limit: int
+    facts_limit: int
     confirmed: dict[str, Fact]
     inferred: dict[str, Fact]
+    rejected: tuple[Rejected, ...] = ()
+    rejections: Rejections = field(default_factory=lambda: Rejections(()))
     added: list[Fact] = field(default_factory=list[Fact])
     renewed: dict[str, Fact] = field(default_factory=dict[str, Fact])
     promoted: list[Fact] = field(default_factory=list[Fact])
     replaced: list[Replaced] = field(default_factory=list[Replaced])
     refused: list[Refused] = field(default_factory=list[Refused])
     evicted: list[Fact] = field(default_factory=list[Fact])
+    sentences: list[str] = field(default_factory=list[str])
+    withheld: list[str] = field(default_factory=list[str])
     labels: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     costs: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     numbered: int = 0
 
     @classmethod
-    def of(cls, memory: Memory, version: int, limit: int) -> Self:
-        """Start from a memory; `limit` is what all of the next one may cost, tokens."""
-        return cls(version, limit, _by_id(memory.user_confirmed), _by_id(memory.llm_inferred))
+    def of(cls, memory: Memory, version: int, limit: int, facts_limit: int) -> Self:
+        """Start from a memory; `limit` is what the next one may cost, `facts_limit` its confirmed facts, tokens."""
+        confirmed, inferred = _by_id(memory.user_confirmed), _by_id(memory.llm_inferred)
+        return cls(version, limit, facts_limit, confirmed, inferred, memory.rejected, Rejections(memory.rejected))
 
-    def settle(self, proposal: ProposedFact, evidence: Evidence) -> None:
+    def find_confirmed(self, key: str) -> Fact | None:
+        """Find the confirmed fact that has a key, as far as this version has come."""
+        return next((fact for fact in self.confirmed.values() if self._same_key(fact.key, key)), None)
+
+    def refuse_rejected(self, proposal: ProposedFact) -> Verdict | None:
+        """Refuse what a person rejected, where nothing later says it (rule 4)."""
+        objection = self.rejections.object_to(proposal)
+        return Verdict("", reason=objection) if objection else None
+
+    def settle(self, proposal: ProposedFact, verdict: Verdict) -> None:
         """Give one proposal the place its evidence earns."""
-        if proposal.op == "retract":
-            self._retract(proposal, evidence)
-            return
-        known = next((fact for fact in self.confirmed.values() if self._same_key(fact.key, proposal.key)), None)
-        verdict = evidence.weigh(proposal, known)
         if verdict.field == "":
-            self._refuse(proposal, verdict.reason, dropped=True)
+            self._refuse(proposal, verdict.reason, "dropped")
+        elif verdict.field == "quarantine":
+            self._refuse(proposal, verdict.reason, "quarantined")
         elif verdict.field == "user_confirmed":
             self._confirm(proposal, verdict)
         else:
@@ -71,7 +86,12 @@ class Revision:
     def refuse_rest(self, rest: Sequence[ProposedFact], reason: str) -> None:
         """Name the first of the proposals nobody judges, and count them."""
         if rest:
-            self._refuse(rest[0], f"{reason}: {len(rest)} were not read, this one first", dropped=True)
+            self._refuse(rest[0], f"{reason}: {len(rest)} were not read, this one first", "dropped")
+
+    def withhold(self, kept: str, instructions: Sequence[str]) -> str | None:
+        """Take a summary without what read like instructions, which is named; None when nothing else was in it."""
+        self.withheld.extend(instructions)
+        return kept if kept or not instructions else None
 
     def texts(self) -> list[str]:
         """List the keys and values of all facts."""
@@ -83,13 +103,19 @@ class Revision:
         return min(self.limit - self._count(self.confirmed.values()), int(self.limit * SUMMARY_SHARE))
 
     def close(self, old_summary: str, summary: str) -> Admitted:
-        """Fit the cap (rule 5): confirmed facts stay, the summary keeps its share, assumptions go oldest first."""
-        kept, trimmed = fit_lines(summary, self.summary_room())
-        self._evict(self.limit - self._count(self.confirmed.values()) - count_tokens(kept))
+        """Fit the cap (rule 5): the summary keeps its share, assumptions go oldest first; whatever leaves is named.
+
+        Confirmed facts stay, unless the cap is lower than it was. What says a rejected fact leaves the summary.
+        """
+        self._evict(self.confirmed, self.limit)
+        summary, told = self.rejections.clean(summary, [*self.confirmed.values(), *self.inferred.values()])
+        kept, trimmed = append_lines(summary, self.sentences, self.summary_room())
+        self._evict(self.inferred, self.limit - self._count(self.confirmed.values()) - count_tokens(kept))
         memory = Memory(
             user_confirmed=tuple(self.confirmed.values()),
             llm_inferred=tuple(self.inferred.values()),
             general_summary=kept,
+            rejected=self.rejected,
         )
         change = Change(
             added=tuple(self.added),
@@ -98,61 +124,80 @@ class Revision:
             replaced=tuple(self.replaced),
             refused=tuple(self.refused),
             evicted=tuple(self.evicted),
-            left_summary=name_left(old_summary, [kept, *self.texts()], trimmed),
+            left_summary=(*self.withheld, *name_left(old_summary, [kept, *self.texts()], [*told, *trimmed])),
         )
         return Admitted(memory, change)
 
-    def _evict(self, room: int) -> None:
-        """Let assumptions go, oldest first, until the others fit."""
-        used = self._count(self.inferred.values())
-        for fact in sorted(self.inferred.values(), key=lambda fact: (fact.last_version, fact.first_version)):
-            if used <= room:
-                return
-            used -= self._count([fact])
-            self.evicted.append(self.inferred.pop(fact.id))
+    def _evict(self, holder: dict[str, Fact], room: int) -> None:
+        """Let facts go until the others fit: those another chat still holds, then the oldest."""
+        leaving = choose_leaving(holder.values(), self._count(holder.values()) - room, self._cost)
+        self.evicted.extend(holder.pop(fact.id) for fact in leaving)
 
     def _confirm(self, proposal: ProposedFact, verdict: Verdict) -> None:
         """Admit what the user stated: renew the fact that says so already, or replace what it contradicts."""
-        proposal = proposal.model_copy(update={"value": verdict.value, "quote": verdict.quote})
+        said = {"value": verdict.value, "quote": verdict.quote, "source_seq": verdict.source_seq or proposal.source_seq}
+        proposal = proposal.model_copy(update=said)
         rivals = self._rivals(proposal, [*self.confirmed.values(), *self.inferred.values()])
         self._note_orphan(proposal, rivals)
         same = next((fact for fact in rivals if self._says_same(fact, proposal)), None)
         if same is not None and same.id in self.confirmed:
-            self._renew(self.confirmed, same)
+            self._renew(self.confirmed, same, proposal)
             return
         later = next((fact for fact in rivals if fact.id in self.confirmed and _is_newer(fact, proposal)), None)
         if later is not None:
-            self._refuse(proposal, f"the user said otherwise later, in turn {later.source_seq}", dropped=True)
+            self._refuse(proposal, f"the user said otherwise later, in turn {later.source_seq}", "dropped")
             return
         new = self._fact(proposal, verdict) if same is None else _promoted(same, proposal, self.version)
         gone = [fact for fact in rivals if fact is not same and not _is_newer(fact, proposal)]
-        after = [fact for fact in self.confirmed.values() if fact not in gone]
-        if self._count([*after, new]) > self.limit:
-            self._refuse(proposal, "no room", dropped=True)
+        if not self._make_room(new, gone):
+            self._spill(proposal, gone)
             return
         if same is not None:
             self.promoted.append(self.inferred.pop(same.id))
             self.renewed[new.id] = new
         self._place(self.confirmed, new, gone, added=same is None)
 
+    def _make_room(self, new: Fact, gone: Sequence[Fact]) -> bool:
+        """Let carried facts go for a new one, oldest first: the chat they came from has them; False: no room for it.
+
+        One that replaces another has room as long as the cap has: the old value must not outlive it.
+        """
+        staying = [fact for fact in self.confirmed.values() if fact not in gone]
+        limit = self.limit if any(old.id in self.confirmed for old in gone) else self.facts_limit
+        over = self._count([*staying, new]) - limit
+        leaving = choose_leaving([fact for fact in staying if fact.origin is not None], over, self._cost)
+        if self._count(leaving) < over:
+            return False
+        self.evicted.extend(self.confirmed.pop(fact.id) for fact in leaving)
+        return True
+
+    def _spill(self, proposal: ProposedFact, gone: Sequence[Fact]) -> None:
+        """Keep the sentence of a fact that has no room, in the summary; what it contradicts goes all the same."""
+        for old in gone:
+            if self.confirmed.pop(old.id, None) is not None:
+                self.replaced.append(Replaced(old=old, new=None))
+        self._refuse(proposal, NO_ROOM, "demoted")
+        sentence = " ".join(proposal.quote.split())
+        self.sentences.append(fit_words(f"[{proposal.source_seq}] user: {sentence}", SENTENCE_TOKENS))
+
     def _infer(self, proposal: ProposedFact, verdict: Verdict) -> None:
         """Admit an assumption; it may replace assumptions, never a confirmed fact."""
-        if any(self._says_same(fact, proposal) for fact in self.confirmed.values()):
-            self._refuse(proposal, verdict.reason or "already confirmed", dropped=True)
+        if any(_echoes(fact, proposal) for fact in self.confirmed.values()):
+            self._refuse(proposal, verdict.reason or "already confirmed", "dropped")
             return
         rivals = self._rivals(proposal, list(self.inferred.values()))
         objection = self._object(proposal, verdict, rivals)
         if objection:
-            self._refuse(proposal, objection, dropped=True)
+            self._refuse(proposal, objection, "dropped")
             return
         protected = proposal.replaces in self.confirmed
         if protected or verdict.reason:
-            self._refuse(proposal, verdict.reason or "only the user's own words replace a confirmed fact")
+            self._refuse(proposal, verdict.reason or "only the user's own words replace a confirmed fact", "demoted")
         else:
             self._note_orphan(proposal, rivals)
         same = next((fact for fact in rivals if self._says_same(fact, proposal)), None)
         if same is not None:
-            self._renew(self.inferred, same)
+            self._renew(self.inferred, same, proposal)
         else:
             self._place(self.inferred, self._fact(proposal, verdict), rivals, added=True)
 
@@ -164,16 +209,16 @@ class Revision:
         later = next((fact for fact in others if _is_newer(fact, proposal)), None)
         return f"turn {later.source_seq} says otherwise, and is later" if later else ""
 
-    def _retract(self, proposal: ProposedFact, evidence: Evidence) -> None:
+    def retract(self, proposal: ProposedFact, evidence: Evidence) -> None:
         """Remove a fact; a confirmed one only by the user's own words about it."""
         holder = self.confirmed if proposal.replaces in self.confirmed else self.inferred
         old = holder.get(proposal.replaces)
         if old is None:
-            self._refuse(proposal, "there is no such fact", dropped=True)
+            self._refuse(proposal, "there is no such fact", "dropped")
             return
         reason = evidence.weigh_retraction(proposal, old, confirmed=holder is self.confirmed)
         if reason:
-            self._refuse(proposal, reason, dropped=True)
+            self._refuse(proposal, reason, "dropped")
             return
         del holder[old.id]
         self.replaced.append(Replaced(old=old, new=None))
@@ -224,12 +269,13 @@ class Revision:
             self.added.append(new)
         holder[new.id] = new
 
-    def _renew(self, holder: dict[str, Fact], fact: Fact) -> None:
-        if fact.last_version < self.version:
+    def _renew(self, holder: dict[str, Fact], fact: Fact, proposal: ProposedFact) -> None:
+        """Note that a fact was said again; one turn says a thing once, however often it is retold."""
+        if fact.last_version < self.version and proposal.source_seq > fact.source_seq:
             holder[fact.id] = self.renewed[fact.id] = fact.model_copy(update={"last_version": self.version})
 
-    def _refuse(self, proposal: ProposedFact, reason: str, *, dropped: bool = False) -> None:
-        self.refused.append(Refused(proposal=proposal, reason=reason, outcome="dropped" if dropped else "demoted"))
+    def _refuse(self, proposal: ProposedFact, reason: str, outcome: Outcome) -> None:
+        self.refused.append(Refused(proposal=proposal, reason=reason, outcome=outcome))
 
     def _fact(self, proposal: ProposedFact, verdict: Verdict) -> Fact:
         """Make a fact with an id no version had: the version being written, and a number within it."""
@@ -249,8 +295,13 @@ class Revision:
         )
 
 
+def _echoes(fact: Fact, proposal: ProposedFact) -> bool:
+    """Tell whether an assumption only repeats a confirmed fact, under its key or another for the same attribute."""
+    return _same_value(fact.value, proposal.value) and (fact.key == proposal.key or names_same(fact.key, proposal.key))
+
+
 def _is_newer(fact: Fact, proposal: ProposedFact) -> bool:
-    return fact.source_seq > proposal.source_seq
+    return fact.outlasts(proposal.source_seq)
 
 
 def _promoted(fact: Fact, proposal: ProposedFact, version: int) -> Fact:

@@ -10,9 +10,9 @@ from typing import Literal
 
 from chat_memory.prompts.words import lexicon
 
-Scope = Literal["negation", "condition", "report", "question", "quotation"]
+Scope = Literal["negation", "condition", "report", "past", "question", "quotation"]
 
-SCOPES: tuple[Scope, ...] = ("negation", "condition", "report")
+SCOPES: tuple[Scope, ...] = ("negation", "condition", "report", "past")
 """Those a value can carry with it: `not vegan`. A question or a quotation states nothing, whatever the value says."""
 
 NEGATIONS = lexicon(
@@ -40,6 +40,14 @@ REPORTS = lexicon(
     "said says told tells claims claimed thinks believes wrote writes asked asks replied insists according allegedly"
     " supposedly sagte sagt dijo dice disse сказал сказала"
 )
+_PAST = lexicon("formerly previously früher antes avant prima vroeger раньше")
+"""What was: `I used to live in Rome` says nothing of today."""
+_STATES = frozenset({"lived", "worked"})
+"""Past too, unless `I have lived here for a year`."""
+_ACCUSTOMED = lexicon("am i'm is it's are you're we're they're be been being was were get gets getting got not")
+"""Before `used to` these make it a habit, not a past: `I'm used to the cold`."""
+_PERFECT = lexicon("have i've we've having")
+_AFFIRMS = lexicon("yes yeah yep yup correct right exactly indeed sure ok okay true absolutely definitely perfect")
 OWN_VOICE = frozenset({"i", "we", "i've", "we've", "already", "just"})
 """Before a report these make it the user's own: `as I said`."""
 
@@ -64,6 +72,12 @@ SUBJECTS = lexicon(
 
 _ASKS = lexicon("what when where which who whom whose why how is are was were do does did am isn't aren't what's")
 _ASKS_SOMEONE = lexicon("can could will would shall should may might have has had can't couldn't won't")
+_ASKS_YOU = lexicon("can could will would")
+ORDERS = lexicon(
+    "book reserve find search look get make schedule set buy order send transfer play add change rent help put use plan"
+    " arrange switch try give move pick start call name write remind save"
+)
+"""What somebody is asked to do: after `can you` these state a wish. `tell`, `check` and their like ask to know."""
 _TAGS = _ASKS | _ASKS_SOMEONE | INTERJECTIONS | SUBJECTS | lexicon("that this true correct fair ok think agree it not")
 _TAG_WORDS = 4
 _JESTS = lexicon("not kidding joking jk psych false wrong untrue")
@@ -96,6 +110,11 @@ def cjk_marked(scope: Scope, words: Sequence[str]) -> bool:
     return not joined.isascii() and any(kind == scope and found.search(joined) for kind, found in _CJK_MARKERS)
 
 
+def affirms(words: Sequence[str]) -> bool:
+    """Tell whether words say yes, and nothing against it."""
+    return words[:1] != [] and words[0] in _AFFIRMS and marker("negation", words) < 0 and "but" not in words
+
+
 def contrasts(words: Sequence[str], place: int) -> bool:
     """Tell whether the word at `place` opens what does not hold: `instead of five`."""
     return words[place] in CONTRASTS and words[place + 1 : place + 2] in (["of"], ["than"])
@@ -108,8 +127,20 @@ def takes_back(words: Sequence[str]) -> bool:
 
 def asks(words: Sequence[str]) -> bool:
     """Tell whether a clause opens as a question, with or without its mark."""
+    if is_request(words):
+        return False
     rest = [*_after_interjections(words), "", ""][:2]
     return rest[0] in _ASKS or (rest[0] in _ASKS_SOMEONE and (rest[1] in SUBJECTS or rest[1] in {"someone", "anyone"}))
+
+
+def is_request(words: Sequence[str]) -> bool:
+    """Tell whether a clause asks somebody to do a thing, which states what is wanted: `can you book two seats`.
+
+    `can you make this for two` may ask about this one instead.
+    """
+    rest = [word for word in _after_interjections(words) if word not in {"please", "also", "kindly"}][:4]
+    told = rest[:1] and rest[0] in _ASKS_YOU and rest[1:2] == ["you"] and ORDERS.issuperset(rest[2:3] or [""])
+    return bool(told) and rest[3:4] not in (["this"], ["that"]) and _ASKS.isdisjoint(words)
 
 
 def is_tag(words: Sequence[str]) -> bool:
@@ -127,7 +158,16 @@ def _marks(scope: Scope, words: Sequence[str], place: int, word: str) -> bool:
         return word.endswith("n't") or contrasts(words, place) or (word in NEGATIONS and not _answers(words, place))
     if scope == "condition":
         return word in CONDITIONS or (word == "say" and (place == 0 or words[place - 1] in {"'s", "us", "let's"}))
+    if scope == "past":
+        return _is_past(words, place, word)
     return scope == "report" and word in REPORTS and not OWN_VOICE.intersection(words[max(place - 2, 0) : place])
+
+
+def _is_past(words: Sequence[str], place: int, word: str) -> bool:
+    before = words[max(place - 2, 0) : place]
+    if word == "used":
+        return words[place + 1 : place + 2] == ["to"] and _ACCUSTOMED.isdisjoint(before[-1:])
+    return word in _PAST or (word in _STATES and _PERFECT.isdisjoint(before))
 
 
 def _answers(words: Sequence[str], place: int) -> bool:

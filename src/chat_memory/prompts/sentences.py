@@ -13,6 +13,7 @@ _BREAK = re.compile(
 _BULLET = re.compile(r"^(?:[-*•>#]+|\d{1,3}[.)])\s+")
 _EMPHASIS = re.compile(r"\*\*|__")
 _LINE = re.compile(r"\[(\d{1,12})\] (user|assistant|tool|system|note): (\S.*)")
+_NUMBER = re.compile(r"^\[\d{1,12}\](?= (?:user|assistant|tool|system|note): )", re.MULTILINE)
 
 TURN_SENTENCES = 300
 """Most sentences of one turn that are considered: half from its beginning, half from its end."""
@@ -22,7 +23,7 @@ SENTENCE_CHARS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One sentence of a summary: which turn it is from (0 when unknown) and who wrote that turn."""
+    """One sentence of a summary: which turn it is from (0: of another chat, or unknown) and who wrote that turn."""
 
     seq: int
     role: str
@@ -30,12 +31,17 @@ class Line:
 
     def __str__(self) -> str:
         """Write the line as the summary holds it."""
-        return f"[{self.seq}] {self.role}: {self.text}" if self.seq else self.text
+        return f"[{self.seq}] {self.role}: {self.text}" if self.role else self.text
+
+
+def strip_code(content: str) -> str:
+    """Take fenced code out of a turn."""
+    return _FENCE.sub("\n", content) if "```" in content else content
 
 
 def split_sentences(content: str) -> list[str]:
     """Split a turn into single-line sentences, without code blocks and list marks; at most `TURN_SENTENCES`."""
-    pieces = [piece for piece in _BREAK.split(_FENCE.sub("\n", f"\n{content}")) if piece]
+    pieces = [piece for piece in _BREAK.split(strip_code(f"\n{content}")) if piece]
     if len(pieces) > TURN_SENTENCES:
         pieces = pieces[: TURN_SENTENCES // 2] + pieces[-TURN_SENTENCES // 2 :]
     flat = (" ".join(piece[:SENTENCE_CHARS].split()) for piece in pieces)
@@ -51,6 +57,11 @@ def parse_lines(summary: str) -> list[Line]:
 def write_lines(lines: Iterable[Line]) -> str:
     """Write lines as a summary, in the order of their turns."""
     return "\n".join(str(line) for line in sorted(lines, key=lambda line: line.seq))
+
+
+def take_from_before(summary: str) -> str:
+    """Renumber the lines of another chat's summary: its turns are none of this chat's, and older than all of them."""
+    return _NUMBER.sub("[0]", summary)
 
 
 def _parse_line(line: str) -> Line:

@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 
 from chat_memory.errors import RejectedDeltaError
+from chat_memory.prompts.instructions import find_instruction
+from chat_memory.prompts.sentences import split_sentences
 from chat_memory.prompts.tokens import count_tokens, fit_words
 from chat_memory.prompts.words import content_words, iterate_words, surface, words
 
@@ -16,11 +18,14 @@ _REFUSAL = re.compile(
     r"|unable to (?:summari[sz]e|comply)",
     re.IGNORECASE,
 )
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
 _LABEL = re.compile(r"^\[\d+\] [a-z]+: ")
 _MARK = re.compile(r"\d[\w.,:/-]*\w|\d|(?<=\w )[A-Z][\w'-]*\w|(?<=, )[A-Z][\w'-]*\w")
 
 COMPACT_SHARE = 0.5
 """Share of the used cap that a summary may always be compacted to; a longer one may lose what it must for that."""
+SUMMARY_SHARE = 0.95
+"""Most of the used cap a summary may take, so that a long one cannot push out every assumption."""
 SHRUNK = 0.75
 """A summary below this share of the old one's tokens has been compacted."""
 KEPT = 0.5
@@ -65,11 +70,44 @@ def check_echoes(summary: str, echoes: Sequence[str], said: Collection[str]) -> 
             raise RejectedDeltaError(reason=f"the summary repeats the prompt's example {echo[:40]!r}")
 
 
+def quarantine_lines(summary: str, old: str) -> tuple[str, list[str]]:
+    """Part a summary from the sentences that read like instructions to a model, each named with the reason (rule 6).
+
+    Lines of the old summary have passed before.
+    """
+    passed = set(old.splitlines())
+    kept: list[str] = []
+    withheld: list[str] = []
+    for line in summary.splitlines():
+        rest, found = (line, []) if line in passed else _quarantine_sentences(line)
+        withheld += [f"quarantined, {reason}: {text[:LEFT_CHARS]}" for text, reason in found]
+        kept += [rest] if rest or not found else []
+    return "\n".join(kept), withheld[:LEFT_ITEMS]
+
+
+def _quarantine_sentences(line: str) -> tuple[str, list[tuple[str, str]]]:
+    """Part a line; one that names its turn is one sentence, and so is one that reads so only as a whole."""
+    label = _LABEL.match(line)
+    own = label is not None and label[0].endswith(" user: ")
+    reason = find_instruction(line, users_own=own)
+    if not reason:
+        return line, []
+    sentences = [line] if label else _SENTENCE_END.split(line)
+    found = [(text, why) for text in sentences if (why := find_instruction(text, users_own=own))]
+    rest = " ".join(text for text in sentences if not find_instruction(text, users_own=own))
+    return ("", [(line, reason)]) if find_instruction(rest, users_own=own) else (rest, found)
+
+
 def fit_lines(summary: str, room: int) -> tuple[str, list[str]]:
-    """Keep the lines that fit `room` tokens, first ones first, and name the others; a sole line is cut at a word."""
+    """Keep the lines that fit `room` tokens, first ones first, and name the others.
+
+    Prose without lines goes by its sentences; a sentence that fills the room alone is cut at a word.
+    """
     if count_tokens(summary) <= room:
         return summary, []
     lines = summary.splitlines()
+    if lines and count_tokens(lines[0]) > room:
+        lines = split_sentences(summary) or lines
     kept = 0
     used = 0
     for line in lines:
@@ -80,6 +118,20 @@ def fit_lines(summary: str, room: int) -> tuple[str, list[str]]:
     if kept == 0 and lines:
         return fit_words(lines[0], max(room, 0)), lines
     return "\n".join(lines[:kept]), lines[kept:]
+
+
+def append_lines(summary: str, lines: Sequence[str], room: int) -> tuple[str, list[str]]:
+    """Fit a summary, and lines behind it that it does not hold yet, the newest of them in at most half of the room.
+
+    Returns the text and what had no room.
+    """
+    new = [line for line in dict.fromkeys(lines) if line.partition(": ")[2] not in summary]
+    used, kept = 0, len(new)
+    while kept and used + (cost := count_tokens(new[kept - 1]) + 1) <= room // 2:
+        used += cost
+        kept -= 1
+    fitted, trimmed = fit_lines(summary, room - used)
+    return "\n".join([*([fitted] if fitted else []), *new[kept:]]), [*trimmed, *new[:kept]]
 
 
 def name_left(old: str, remains: Sequence[str], trimmed: Sequence[str] = ()) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from chat_memory.models import Fact, Memory
+from chat_memory.models import Fact, Memory, ProposedFact
 
 _PIECE = re.compile(
     r" ?[A-Za-z]{1,7}"  # a short word with its space, or a part of a long one
@@ -26,6 +26,8 @@ SHORT_CHARACTERS = 16_384
 """Longest text whose count is remembered: what is remembered stays within a few megabytes."""
 CAP_SHARE = 0.9
 """Share of a token cap that is used, because counts are estimates (shared notes, anthropic-sdk.md)."""
+FACTS_SHARE = 0.5
+"""Share of the used cap that confirmed facts may fill: the other half is the summary's, so both always have room."""
 FACT_TOKENS = 4
 """What a fact costs beyond its key and value: quotes, colon and comma of its line."""
 
@@ -39,14 +41,15 @@ def _count(text: str) -> int:
     pieces = len(_PIECE.findall(text))
     if text.isascii():
         return pieces
-    return pieces + len(_DENSE.findall(text)) // 4 + 2 * len(_ASTRAL.findall(text))
+    dense = -(-len(_DENSE.findall(text)) // 4)  # rounded up: a whole never counts more than its lines together
+    return pieces + dense + 2 * len(_ASTRAL.findall(text))
 
 
 _count_short = lru_cache(maxsize=512)(_count)
 """A fold asks for the same few texts several times over."""
 
 
-def count_facts(facts: Iterable[Fact]) -> int:
+def count_facts(facts: Iterable[Fact | ProposedFact]) -> int:
     """Estimate the tokens of facts as a reader sees them: key and value, without evidence."""
     return sum(count_tokens(fact.key) + count_tokens(fact.value) + FACT_TOKENS for fact in facts)
 
@@ -54,6 +57,11 @@ def count_facts(facts: Iterable[Fact]) -> int:
 def count_memory(memory: Memory) -> int:
     """Estimate the tokens of the three fields."""
     return count_facts(memory.user_confirmed) + count_facts(memory.llm_inferred) + count_tokens(memory.general_summary)
+
+
+def facts_room(memory_tokens: int) -> int:
+    """Say how many tokens of a memory's cap confirmed facts may fill."""
+    return int(memory_tokens * CAP_SHARE * FACTS_SHARE)
 
 
 def fit_words(text: str, tokens: int) -> str:

@@ -15,12 +15,15 @@ from chat_memory.models import Caller
 from chat_memory.tools.forget import forget
 from chat_memory.tools.get_history import get_history
 from chat_memory.tools.get_memory import get_memory
+from chat_memory.tools.revise_memory import revise_memory
 from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
 
 Schema: TypeAlias = dict[str, Any]
 ToolFunction: TypeAlias = Callable[..., Awaitable[BaseModel]]
+ABSENT: tuple[object, ...] = ("", 0, [])
+SAID_ONCE = frozenset({"description", "additionalProperties"})
 SEEN_CHARACTERS = 40
 """How much of a wrong value an error repeats."""
 
@@ -101,17 +104,22 @@ def describe(function: ToolFunction, annotations: ToolAnnotations) -> Entry:
 
 
 def output_schema(reply: Any) -> Schema:  # noqa: ANN401 - a model or a union of models
-    """Describe a reply, or the fields of several possible ones, as one object: eras before 2026 know no other root."""
+    """Describe a reply, or the fields of several possible ones, as one object: eras before 2026 know no other root.
+
+    Fields by their type only: what stands in them the reply shows, and every client pays for the list.
+    """
     properties: Schema = {}
     for model in get_args(reply) or (reply,):
-        properties |= slim(model.model_json_schema(), "description", "additionalProperties", "format", "default")[
-            "properties"
-        ]
+        for name, field in slim(model.model_json_schema())["properties"].items():
+            properties[name] = {key: value for key, value in field.items() if key in {"type", "enum"}}
     return {"type": "object", "properties": properties}
 
 
 def slim(schema: Schema, *drop: str) -> Schema:
-    """Say a schema in fewer tokens: references in place, no titles, no null (it is never sent), nothing of `drop`."""
+    """Say a schema in fewer tokens: references in place, no titles, no null (it is never sent), nothing of `drop`.
+
+    A default that is empty or 0 means absent, and is not said; of what a reference names only its fields are.
+    """
     definitions: Schema = schema.get("$defs", {})
     dropped = {"title", "$defs", *drop}
 
@@ -124,13 +132,14 @@ def slim(schema: Schema, *drop: str) -> Schema:
         return {
             key: {name: walk(value) for name, value in child.items()} if key == "properties" else walk(child)
             for key, child in node.items()
-            if key not in dropped
+            if key not in dropped and not (key == "default" and child in ABSENT)
         }
 
     def whole(node: Schema) -> Schema:
         """Put a reference's target, or the only branch that is not null, in its place."""
         if "$ref" in node:
-            return whole(definitions[node["$ref"].rpartition("/")[2]])
+            target = definitions[node["$ref"].rpartition("/")[2]]
+            return whole({key: value for key, value in target.items() if key not in SAID_ONCE})
         branches = [branch for branch in node.get("anyOf", ()) if branch != {"type": "null"}]
         if len(branches) != 1:
             return node
@@ -147,6 +156,7 @@ CATALOGUE: dict[str, Entry] = {
         describe(get_memory, ToolAnnotations(title="Read memory", **READS)),
         describe(update_memory, ToolAnnotations(title="Remember", **WRITES)),
         describe(summarize, ToolAnnotations(title="Fold now", **{**WRITES, "idempotent_hint": True})),
+        describe(revise_memory, ToolAnnotations(title="Revise memory", **{**WRITES, "idempotent_hint": True})),
         describe(get_history, ToolAnnotations(title="Read history", **READS)),
         describe(
             forget,

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from chat_memory.models import ChatKey, Fact, Memory
+from chat_memory.models import ChatKey, Fact, Memory, Rejected
 from chat_memory.storage.database import Record, Session
 from chat_memory.storage.queries import load_queries
 
 QUERIES = load_queries("chat_metadata")
 FACTS = TypeAdapter(tuple[Fact, ...])
+REJECTED = TypeAdapter(tuple[Rejected, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,11 @@ async def read_memory(session: Session, key: ChatKey) -> StoredMemory:
 
 
 def read_stored(row: Record) -> StoredMemory:
-    """Read a memory out of a row."""
+    """Read a memory out of a row; who only shows it asks for no rejected facts."""
     memory = Memory(
         user_confirmed=FACTS.validate_json(row["user_confirmed"]),
         llm_inferred=FACTS.validate_json(row["llm_inferred"]),
         general_summary=row["general_summary"],
+        rejected=REJECTED.validate_json(row.get("rejected", "[]")),
     )
     return StoredMemory(row["version"], memory, row["degraded"])

@@ -1,6 +1,6 @@
 -- name: read_memory
 -- The memory as it stands, for a fold or for the write that follows it under the chat's lock.
-select version, user_confirmed, llm_inferred, general_summary, degraded
+select version, user_confirmed, llm_inferred, general_summary, rejected, degraded
 from chat_memory.chat_metadata
 where bucket = $1 and chat = $2;
 

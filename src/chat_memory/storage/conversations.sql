@@ -1,7 +1,13 @@
 -- name: begin_conversation
 -- The chat's name, owner and birth, written with its first turn under the chat's lock.
-insert into chat_memory.conversations (bucket, chat, owner, chat_id, birth, created_at)
-values ($1, $2, $3, $4, $5, now() + $6::interval);
+insert into chat_memory.conversations (bucket, chat, owner, chat_id, birth, created_at, continued_from)
+values ($1, $2, $3, $4, $5, now() + $6::interval, $7);
+
+-- name: read_beginning
+-- Which chat this one began with, before it is begun with another.
+select owner, continued_from
+from chat_memory.conversations
+where bucket = $1 and chat = $2;
 
 -- name: list_latest_chats
 -- An agent that lost its chat id finds it: bucket by bucket through the owner's index, so nothing is scanned.

@@ -175,8 +175,10 @@ async def write_folds(session: Session, writings: Sequence[Writing]) -> list[Wri
 
 async def hold_leases(session: Session, claims: Sequence[Claim]) -> dict[tuple[bytes, UUID], int]:
     """Lock the chats of claims, sorted by key, that still stand: the fence. Of each the version its memory has now."""
-    rows = await session.fetch(QUERIES["hold_leases"], *_leases(claims))
-    return {(row["chat"], row["token"]): row["version"] or 0 for row in rows}
+    held = await session.fetch(QUERIES["hold_leases"], *_leases(claims))
+    rows = await session.fetch(QUERIES["read_numbers"], *_chats(claims)) if held else []
+    numbers: dict[bytes, int] = {row["chat"]: row["version"] for row in rows}
+    return {(row["chat"], row["token"]): numbers.get(row["chat"], 0) for row in held}
 
 
 async def _make_again(session: Session, writing: Writing) -> Writing:
@@ -226,6 +228,7 @@ def _versions(writings: Sequence[Writing]) -> tuple[object, ...]:
         [draft.usage.tokens_cached for draft in drafts],
         [draft.usage.cost_usd for draft in drafts],
         [draft.degraded for draft in drafts],
+        [str(draft.counting) for draft in drafts],
     )
 
 

@@ -27,12 +27,12 @@ with given as (
     select item.*
     from unnest((select $2::bytea[]), (select $3::uuid[]), (select $4::jsonb[]), (select $5::jsonb[]), (select $6::text[]), (select $7::integer[]), (select $8::integer[]),
         (select $9::boolean[]), (select $10::integer[]), (select $11::integer[]), (select $12::jsonb[]), (select $13::jsonb[]), (select $14::text[]), (select $15::text[]),
-        (select $16::integer[]), (select $17::integer[]), (select $18::integer[]), (select $19::float8[]), (select $20::boolean[]))
+        (select $16::integer[]), (select $17::integer[]), (select $18::integer[]), (select $19::float8[]), (select $20::boolean[]), (select $21::text[]))
         as item (chat, token, confirmed, inferred, summary, tokens, version, incomplete, from_seq, covers_seq, delta,
-            memory, summarizer, model, tokens_in, tokens_out, tokens_cached, cost_usd, degraded)
+            memory, summarizer, model, tokens_in, tokens_out, tokens_cached, cost_usd, degraded, counting)
 ),
 clock as materialized (
-    select now() + $21::interval as at
+    select now() + $22::interval as at
 ),
 held as materialized (
     select given.*, work.pending_since
@@ -72,11 +72,11 @@ stands as materialized (
 kept as (
     insert into chat_memory.memory_versions (
         bucket, chat, version, from_seq, covers_seq, replaces_version, delta, memory,
-        summarizer, model, tokens_in, tokens_out, tokens_cached, cost_usd, degraded, created_at
+        summarizer, model, tokens_in, tokens_out, tokens_cached, cost_usd, degraded, counting, created_at
     )
     select $1, stands.chat, stands.version, stands.from_seq, stands.covers_seq, null, stands.delta, stands.memory,
         stands.summarizer, stands.model, stands.tokens_in, stands.tokens_out, stands.tokens_cached, stands.cost_usd,
-        stands.degraded, stands.at
+        stands.degraded, stands.counting, stands.at
     from stands
 ),
 moved as (
@@ -95,7 +95,7 @@ moved as (
     returning work.chat, stands.token, stands.at - stands.pending_since as waited
 ),
 rung as (
-    select pg_notify($22, '=' || string_agg(encode(moved.chat, 'hex'), '')) as nothing
+    select pg_notify($23, '=' || string_agg(encode(moved.chat, 'hex'), '')) as nothing
     from moved
     having count(*) > 0
 )
@@ -104,9 +104,8 @@ from moved;
 
 -- name: hold_leases
 -- The fence: the first statement of a write that looks before it writes. A chat whose token is not ours any more does
--- not come back, and nothing of it is written. Its memory's version tells whether the draft was checked against it.
-select given.chat, given.token,
-    (select version from chat_memory.chat_metadata where bucket = $1 and chat = given.chat) as version
+-- not come back, and nothing of it is written.
+select given.chat, given.token
 from unnest((select $2::bytea[]), (select $3::uuid[])) as given (chat, token)
 cross join lateral (
     select work.chat
@@ -114,6 +113,13 @@ cross join lateral (
     where work.bucket = $1 and work.chat = given.chat and work.lease_token = given.token
     for update
 ) as held;
+
+-- name: read_numbers
+-- Which version each memory has, asked once their chats are locked: a statement that waits for a lock sees what was there
+-- before it waited, and somebody's verdict would be written over.
+select chat, version
+from chat_memory.chat_metadata
+where bucket = $1 and chat = any($2::bytea[]);
 
 -- name: write_memories
 -- The next memories take the place of the last; only the holder of the chats' locks comes here.
@@ -138,15 +144,15 @@ set user_confirmed = excluded.user_confirmed,
 -- Every version is kept with what it changed: nothing leaves a memory without a trace.
 insert into chat_memory.memory_versions (
     bucket, chat, version, from_seq, covers_seq, replaces_version, delta, memory,
-    summarizer, model, tokens_in, tokens_out, tokens_cached, cost_usd, degraded, created_at
+    summarizer, model, tokens_in, tokens_out, tokens_cached, cost_usd, degraded, counting, created_at
 )
 select $1, given.chat, given.version, given.from_seq, given.covers_seq, null, given.delta, given.memory,
     given.summarizer, given.model, given.tokens_in, given.tokens_out, given.tokens_cached, given.cost_usd,
-    given.degraded, now() + $15::interval
+    given.degraded, given.counting, now() + $16::interval
 from unnest((select $2::bytea[]), (select $3::integer[]), (select $4::integer[]), (select $5::integer[]), (select $6::jsonb[]), (select $7::jsonb[]), (select $8::text[]), (select $9::text[]),
-    (select $10::integer[]), (select $11::integer[]), (select $12::integer[]), (select $13::float8[]), (select $14::boolean[]))
+    (select $10::integer[]), (select $11::integer[]), (select $12::integer[]), (select $13::float8[]), (select $14::boolean[]), (select $15::text[]))
     as given (chat, version, from_seq, covers_seq, delta, memory, summarizer, model, tokens_in, tokens_out,
-        tokens_cached, cost_usd, degraded);
+        tokens_cached, cost_usd, degraded, counting);
 
 -- name: finish_folds
 -- The cursors move with the memories, in one transaction. More arrived meanwhile: due again at once. A degraded fold notes

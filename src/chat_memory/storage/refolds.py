@@ -110,6 +110,7 @@ async def _keep_replacement(session: Session, writing: Writing, provisional: Pro
         draft.usage.cost_usd,
         draft.degraded,
         session.drift,
+        str(draft.counting),
     )
 
 

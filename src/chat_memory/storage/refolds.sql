@@ -76,9 +76,9 @@ where bucket = $1 and chat = $2 and lease_token = $3;
 -- A version that takes the place of another: it covers the same turns, and what the other was stays readable.
 insert into chat_memory.memory_versions (
     bucket, chat, version, from_seq, covers_seq, replaces_version, delta, memory,
-    summarizer, model, tokens_in, tokens_out, tokens_cached, cost_usd, degraded, created_at
+    summarizer, model, tokens_in, tokens_out, tokens_cached, cost_usd, degraded, created_at, counting
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, now() + $16::interval);
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, now() + $16::interval, $17);
 
 -- name: find_remaining
 -- Where the turns begin that the model has yet to look at; null when it has seen all of them.

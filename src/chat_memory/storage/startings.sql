@@ -2,7 +2,7 @@
 -- What folds start from, many chats of one bucket in one snapshot: of each its oldest pending turns, within a budget of
 -- bytes, at least one, and with the first of them its memory; null where there is none yet.
 select given.place, pending.seq, pending.role, pending.attested, pending.content, pending.created_at,
-    memory.version, memory.user_confirmed, memory.llm_inferred, memory.general_summary, memory.degraded
+    memory.version, memory.user_confirmed, memory.llm_inferred, memory.general_summary, memory.rejected, memory.degraded
 from unnest((select $2::bytea[]), (select $3::integer[])) with ordinality as given (chat, done_seq, place)
 cross join lateral (
     select seq, role, attested, content, created_at, place
@@ -20,7 +20,7 @@ cross join lateral (
     where bytes <= $4 or place = 1
 ) as pending
 left join lateral (
-    select version, user_confirmed, llm_inferred, general_summary, degraded
+    select version, user_confirmed, llm_inferred, general_summary, rejected, degraded
     from chat_memory.chat_metadata
     where bucket = $1 and chat_metadata.chat = given.chat
 ) as memory on pending.place = 1

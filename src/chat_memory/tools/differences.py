@@ -5,20 +5,26 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TypeAlias
 
-from chat_memory.models import Change, Fact, Memory, Refused, Replaced
+from chat_memory.models import Basis, Fact, Memory, Refused, Replaced
 from chat_memory.replies import ChangeLine
 from chat_memory.storage.memory_versions import Step
+from chat_memory.storage.revisions import Reviser
 
+STATED: frozenset[Basis] = frozenset({"user_stated", "operator"})
+"""How a fact is known that is the user's word."""
+VERDICTS: frozenset[Reviser] = frozenset({"verdict", "restore"})
+"""Who made versions in which a person takes facts out."""
 Told: TypeAlias = tuple[str, str, int]
 """A fact as a proposal names it: key, value, turn."""
 
 
-def describe(change: Change) -> list[ChangeLine]:
+def describe(step: Step) -> list[ChangeLine]:
     """Say what one version did: what left first, each with its reason, then what came, then what was only repeated."""
+    change = step.change
     demoted = {_told(each) for each in change.refused if each.outcome == "demoted"}
     guesses = {fact.id: fact for fact in change.promoted}
     return [
-        *(_replaced(each) for each in change.replaced),
+        *(_replaced(each, step) for each in change.replaced),
         *(_line("evicted", fact) for fact in change.evicted),
         *(_refused(each) for each in change.refused if each.outcome != "added"),
         *(_line("confirmed", fact, guesses[fact.id]) for fact in change.confirmed if fact.id in guesses),
@@ -62,7 +68,7 @@ class _Way:
     heirs: dict[str, Fact | None] = field(default_factory=dict[str, Fact | None])
     went: dict[str, int] = field(default_factory=dict[str, int])
     came: dict[str, int] = field(default_factory=dict[str, int])
-    evicted: set[str] = field(default_factory=set[str])
+    ends: dict[str, str] = field(default_factory=dict[str, str])
     reasons: dict[Told, str] = field(default_factory=dict[Told, str])
 
     @classmethod
@@ -70,20 +76,23 @@ class _Way:
         """Walk through the versions, oldest first."""
         way = cls()
         for step in steps:
-            way.take(step.version, step.change)
+            way.take(step)
         return way
 
-    def take(self, version: int, change: Change) -> None:
+    def take(self, step: Step) -> None:
         """Note what one version did."""
+        version, change = step.version, step.change
         self.reasons |= {_told(each): each.reason for each in change.refused if each.outcome == "demoted"}
         self.came |= {fact.id: version for fact in (*change.added, *change.promoted)}
         for each in change.replaced:
             self.heirs[each.old.id], self.went[each.old.id] = each.new, version
             if each.new is not None:
                 self.came[each.new.id] = version
+            else:
+                self.ends[each.old.id] = _ending(each.old, step)
         for fact in change.evicted:
             self.heirs[fact.id], self.went[fact.id] = None, version
-            self.evicted.add(fact.id)
+            self.ends[fact.id] = "evicted"
 
     def follow(self, id_: str, stands: dict[str, _Place]) -> str | None:
         """Find what a fact has become: itself, or what took its place in the end; None when nothing did."""
@@ -96,21 +105,21 @@ class _Way:
             id_ = heir.id
         return id_
 
-    def why_gone(self, id_: str) -> str:
-        """Say how a fact left that nothing stands for any more: how the last one of its line did."""
+    def end_of(self, id_: str) -> tuple[str | None, int | None]:
+        """Say how a fact left that nothing stands for any more, and in which version: the last one of its line."""
         seen: set[str] = set()
         while (heir := self.heirs.get(id_)) is not None and id_ not in seen:
             seen.add(id_)
             id_ = heir.id
-        return "evicted: the memory was full" if id_ in self.evicted else "retracted"
+        return self.ends.get(id_), self.went.get(id_)
 
 
 def _departed(old: _Place, new: _Place | None, way: _Way) -> Iterator[ChangeLine]:
     """Tell what became of a fact that stood; nothing when it still says the same in the same place."""
     fact = old.fact
     if new is None:
-        went = way.went.get(fact.id)
-        yield _line("removed", fact, version=went, reason=way.why_gone(fact.id) if went else None)
+        reason, version = way.end_of(fact.id)
+        yield _line("removed", fact, version=version, reason=reason)
         return
     if old.confirmed == new.confirmed and _was(fact, new.fact) is None:
         return
@@ -130,10 +139,25 @@ def _lines(before: str, after: str) -> Iterator[ChangeLine]:
         yield from (ChangeLine(what=what, value=line) for line in lines if line.strip() and line not in others)
 
 
-def _replaced(each: Replaced) -> ChangeLine:
+def _replaced(each: Replaced, step: Step) -> ChangeLine:
     if each.new is None:
-        return _line("retracted", each.old)
+        return _line(_ending(each.old, step), each.old)
+    if _was(each.old, each.new) is None:  # the model's second look says it too, or not as surely
+        return _said_anew(each.old, each.new)
     return _line("superseded", each.new, each.old)
+
+
+def _said_anew(old: Fact, new: Fact) -> ChangeLine:
+    if old.basis == new.basis:
+        return ChangeLine(what="repeated", key=new.key)
+    return _line("confirmed" if new.basis in STATED else "demoted", new)
+
+
+def _ending(old: Fact, step: Step) -> str:
+    """Say how a fact went for which nothing came: a version in another's place undoes what that one had added."""
+    if step.summarizer in VERDICTS:
+        return "rejected"
+    return "undone" if old.first_version == step.replaces_version else "retracted"
 
 
 def _refused(each: Refused) -> ChangeLine:

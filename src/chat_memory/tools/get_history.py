@@ -17,7 +17,7 @@ PAGE_BYTES = 256 * 1024
 async def get_history(
     box: Toolbox, caller: Caller, chat_id: ChatId, limit: Limit = 20, before: Before = 0
 ) -> HistoryReply:
-    """Read a chat's turns word for word, newest page first; pass before to go further back."""
+    """Read a chat's turns word for word, newest page first."""
     key = chat_key(caller.owner, check_chat_id(chat_id))
     below = min(before or NEWEST, NEWEST)
     owner, page = await box.db.run(lambda session: turns.read_history(session, key, below, limit, PAGE_BYTES))

@@ -11,17 +11,22 @@ from chat_memory.errors import (
     ForbiddenCharacterError,
     TooLargeError,
     TooManyMessagesError,
+    WrongArgumentError,
 )
 from chat_memory.models import (
     CALL_BYTES,
     CALL_MESSAGES,
     CHAT_ID_BYTES,
     IDEMPOTENCY_KEY_BYTES,
+    QUERY_BYTES,
     TURN_BYTES,
     Message,
     NewTurn,
     Role,
 )
+from chat_memory.prompts.proof import VALUE_CHARS
+from chat_memory.prompts.wanted import CALL_VERDICTS, LAST_NUMBER, Confirmation, Correction, Verdicts
+from chat_memory.prompts.words import plain
 
 LABEL = re.compile(r"^(user|assistant|tool|system|note):[ \t]?", re.IGNORECASE | re.MULTILINE | re.ASCII)
 ANY_LABEL = re.compile(
@@ -34,23 +39,35 @@ ANY_LABEL = re.compile(
 FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 
 
-def check_chat_id(chat_id: str) -> str:
-    """Return the chat id unchanged if it can name a chat.
+def check_chat_id(chat_id: str, field: str = "chat_id") -> str:
+    """Return the chat id, given as `field`, unchanged if it can name a chat.
 
     Raises:
         InvalidInputError: empty, over 512 bytes, or with a character PostgreSQL cannot store.
     """
-    _check_text("chat_id", chat_id)
-    _check_size("chat_id", chat_id, CHAT_ID_BYTES, "use a shorter id, such as a UUID or a hash of yours")
+    check_storable(field, chat_id)
+    _check_size(field, chat_id, CHAT_ID_BYTES, "use a shorter id, such as a UUID or a hash of yours")
     return chat_id
 
 
 def check_key(idempotency_key: str) -> str:
     """Return the idempotency key unchanged if it can be kept; empty means none."""
     if idempotency_key:
-        _check_text("idempotency_key", idempotency_key)
+        check_storable("idempotency_key", idempotency_key)
         _check_size("idempotency_key", idempotency_key, IDEMPOTENCY_KEY_BYTES, "use a shorter key, such as a UUID")
     return idempotency_key
+
+
+def check_query(query: str) -> str:
+    """Return the query unchanged if it can be searched for; blank means none.
+
+    Raises:
+        InvalidInputError: over 4 KiB, or with a character no turn can hold.
+    """
+    if query.strip():
+        check_storable("query", query)
+        _check_size("query", query, QUERY_BYTES, "ask in fewer words")
+    return query.strip()
 
 
 def read_turns(messages: Sequence[Message], snippet: str) -> list[NewTurn]:
@@ -63,7 +80,7 @@ def read_turns(messages: Sequence[Message], snippet: str) -> list[NewTurn]:
         raise AmbiguousTextError(seen="both were given" if messages else "neither was given")
     field = "snippet" if snippet else "messages"
     if snippet:
-        _check_text(field, snippet)
+        check_storable(field, snippet)
         _check_size(field, snippet, CALL_BYTES, "split it over several calls")
     turns = split_snippet(snippet) if snippet else [attest(message) for message in messages]
     if not turns:
@@ -72,7 +89,7 @@ def read_turns(messages: Sequence[Message], snippet: str) -> list[NewTurn]:
         raise TooManyMessagesError(field=field, size=len(turns), limit=CALL_MESSAGES)
     for place, turn in enumerate(turns):
         name = f"{field}[{place}].content" if messages else field
-        _check_text(name, turn.content)
+        check_storable(name, turn.content)
         _check_size(name, turn.content, TURN_BYTES, "split it over several messages")
     _check_size(field, "".join(turn.content for turn in turns), CALL_BYTES, "split it over several calls")
     return turns
@@ -119,13 +136,51 @@ def _attest_opening(content: str) -> list[NewTurn]:
     return [*opening, NewTurn("note", rest, attested=False)]
 
 
+def read_verdicts(
+    confirm: Sequence[Confirmation], correct: Sequence[Correction], reject: Sequence[str], restore: int
+) -> Verdicts:
+    """Take what a caller wants of a memory for what it says.
+
+    Raises:
+        InvalidInputError: nothing is asked for, one fact is named twice, or what is named cannot be.
+    """
+    wanted = Verdicts(confirm=tuple(confirm), correct=tuple(correct), reject=tuple(dict.fromkeys(reject)))
+    named = [*(one.id for one in (*confirm, *correct)), *wanted.reject]
+    if not named and not restore:
+        raise WrongArgumentError(field="revise_memory", problem="it names no fact to confirm, correct or reject")
+    if len(named) > CALL_VERDICTS:
+        raise TooManyMessagesError(field="revise_memory", size=len(named), limit=CALL_VERDICTS)
+    if twice := [fact_id for fact_id in named if named.count(fact_id) > 1]:
+        raise WrongArgumentError(field=repr(twice[0][:40]), problem="two verdicts name it")
+    for number in (restore, *(one.seq for one in (*confirm, *correct))):
+        if not 0 <= number <= LAST_NUMBER:
+            raise WrongArgumentError(field="restore or seq", problem=f"{number} is no number from 0 to {LAST_NUMBER}")
+    _check_words(wanted)
+    return wanted
+
+
+def _check_words(wanted: Verdicts) -> None:
+    proven = [*wanted.confirm, *wanted.correct]
+    for text in [*(one.id for one in proven), *wanted.reject, *(one.quote for one in proven if one.quote)]:
+        check_storable("id or quote", text)
+    for one in wanted.correct:
+        check_storable("value", one.value if one.quote else plain(one.value))
+        if len(one.value) > VALUE_CHARS:
+            raise WrongArgumentError(field="value", problem=f"it is longer than {VALUE_CHARS} characters")
+
+
 def hash_request(turns: Sequence[NewTurn]) -> bytes:
     """Fingerprint a body, so that one idempotency key cannot stand for two."""
     body = [[turn.role, turn.attested, turn.content] for turn in turns]
     return hashlib.sha256(json.dumps(body, ensure_ascii=False).encode()).digest()
 
 
-def _check_text(field: str, text: str) -> None:
+def check_storable(field: str, text: str) -> None:
+    """Refuse text that PostgreSQL cannot store, or that says nothing.
+
+    Raises:
+        InvalidInputError: names the field, and where in it.
+    """
     found = FORBIDDEN.search(text)
     if found:
         what = "a NUL character" if found[0] == "\x00" else "half of a surrogate pair"

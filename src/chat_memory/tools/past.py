@@ -1,10 +1,14 @@
 """Reading the past of a memory: what each version did, the memory as it was, and what lies between two versions."""
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
+
+from pydantic import BaseModel
 
 from chat_memory.errors import BackwardRangeError, UnknownVersionError
-from chat_memory.models import Caller, Memory, chat_key
+from chat_memory.models import Caller, Counting, Memory, chat_key
 from chat_memory.prompts.pacing import run_paced
 from chat_memory.prompts.tokens import count_memory
 from chat_memory.replies import ChangeLine, DifferenceReply, MemoryReply, VersionLine, VersionsReply
@@ -13,10 +17,13 @@ from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.memory_versions import Between, Known, Listed, Page, Past
 from chat_memory.storage.snapshots import Snapshot
 from chat_memory.tools.differences import compare, describe
-from chat_memory.tools.filling import fill_reply, fit, shorten_id
+from chat_memory.tools.fence import count_reply
+from chat_memory.tools.filling import fill_reply, shorten_id
 from chat_memory.tools.intake import check_chat_id
 from chat_memory.tools.ownership import refuse_other_owner
 from chat_memory.tools.toolbox import Toolbox
+
+Reply = TypeVar("Reply", bound=BaseModel)
 
 LATEST = 2**31 - 1
 """No memory has this version: the newest ones come before it."""
@@ -35,13 +42,13 @@ async def list_versions(
     """
     key = chat_key(caller.owner, check_chat_id(chat_id))
     refuse_backward(since, version)
-    upto = min(version or LATEST, LATEST)
-    page = await box.db.run(lambda session: memory_versions.list_versions(session, key, min(since, LATEST), upto))
+    after, upto = clamp(since), clamp(version or LATEST)
+    page = await box.db.run(lambda session: memory_versions.list_versions(session, key, after, upto))
     known = _check(caller, page)
     for asked in (since, version):
         _require(chat_id, known, asked)
     if page is None:
-        return VersionsReply(chat_id=chat_id)
+        return VersionsReply(chat_id=shorten_id(chat_id, max_tokens // 4))
     return await run_paced(partial(_fill_versions, chat_id, page, max_tokens), max_tokens * TOKEN_CHARACTERS)
 
 
@@ -54,11 +61,11 @@ async def read_past(
         UnknownVersionError: the chat has no such version.
     """
     key = chat_key(caller.owner, check_chat_id(chat_id))
-    past = await box.db.run(lambda session: memory_versions.read_past(session, key, min(version, LATEST)))
+    past = await box.db.run(lambda session: memory_versions.read_past(session, key, clamp(version)))
     known = _check(caller, past)
     _require(chat_id, known, version)
     if past is None or past.memory is None:
-        raise _unknown(chat_id, known, version)
+        raise unknown_version(chat_id, known, version)
     snapshot = _snapshot(past, past.memory, version)
     return fill_reply(chat_id, snapshot, max_tokens, box.settings.memory_tokens, evidence=evidence)
 
@@ -74,13 +81,13 @@ async def read_difference(
     """
     key = chat_key(caller.owner, check_chat_id(chat_id))
     refuse_backward(since, version)
-    ends = min(since, LATEST), min(version, LATEST)
+    ends = clamp(since), clamp(version)
     between = await box.db.run(lambda session: memory_versions.read_between(session, key, *ends))
     known = _check(caller, between)
     for asked in (since, version):
         _require(chat_id, known, asked)
     if between is None or between.before is None or between.after is None:
-        raise _unknown(chat_id, known, since)
+        raise unknown_version(chat_id, known, since)
     envelope = DifferenceReply(
         chat_id=shorten_id(chat_id, max_tokens // 4), version=version or known.last_version, since=since
     )
@@ -88,9 +95,14 @@ async def read_difference(
     return await run_paced(lambda: _fill_difference(envelope, tell(), max_tokens), max_tokens * TOKEN_CHARACTERS)
 
 
+def clamp(version: int) -> int:
+    """Bring a number nobody checked into PostgreSQL's range; beyond it there is no version."""
+    return max(-1, min(version, LATEST))
+
+
 def refuse_backward(since: int, version: int) -> None:
     """Refuse a way from a newer version to an older one."""
-    if version and since > version:
+    if since > version > 0:
         raise BackwardRangeError(since=since, version=version)
 
 
@@ -104,10 +116,11 @@ def _check(caller: Caller, row: Page | Past | Between | None) -> Known:
 def _require(chat_id: str, known: Known, version: int) -> None:
     """Refuse a version the chat has not; 0 names none."""
     if version and not known.first_version <= version <= known.last_version:
-        raise _unknown(chat_id, known, version)
+        raise unknown_version(chat_id, known, version)
 
 
-def _unknown(chat_id: str, known: Known, version: int) -> UnknownVersionError:
+def unknown_version(chat_id: str, known: Known, version: int) -> UnknownVersionError:
+    """Say which versions there are, to whoever asked for another."""
     span = f"versions {known.first_version} to {known.last_version}" if known.last_version else "none yet"
     return UnknownVersionError(chat_id=chat_id, version=version, known=span)
 
@@ -129,7 +142,7 @@ def _snapshot(past: Past, memory: Memory, version: int) -> Snapshot:
 
 def _fill_versions(chat_id: str, page: Page, max_tokens: int) -> VersionsReply:
     envelope = VersionsReply(chat_id=shorten_id(chat_id, max_tokens // 4), version=page.known.last_version)
-    told = [(version, describe(version.delta)) for version in page.versions]
+    told = [(version, describe(version.step)) for version in page.versions]
 
     def build(room: int) -> VersionsReply:
         """Show the first `room` things: of each version a head, then its changes."""
@@ -147,14 +160,15 @@ def _fill_versions(chat_id: str, page: Page, max_tokens: int) -> VersionsReply:
 
 def _show(version: Listed, lines: list[ChangeLine], room: int) -> VersionLine:
     return VersionLine(
-        version=version.version,
+        version=version.step.version,
         from_seq=version.from_seq,
         covers_seq=version.covers_seq,
         created_at=version.created_at.replace(microsecond=0),
-        summarizer=version.summarizer,
+        summarizer=version.step.summarizer,
         model=version.model or None,
         degraded=version.degraded or None,
-        replaces_version=version.replaces_version,
+        replaces_version=version.step.replaces_version,
+        counting=version.counting if version.counting != str(Counting()) else None,
         changes=tuple(lines[:room]),
         left_out=_count(lines[room:]),
     )
@@ -169,3 +183,14 @@ def _fill_difference(envelope: DifferenceReply, lines: list[ChangeLine], max_tok
 
 def _count(lines: list[ChangeLine]) -> dict[str, int] | None:
     return dict(Counter(line.what for line in lines)) or None
+
+
+def fit(build: Callable[[int], Reply], things: int, max_tokens: int) -> Reply:
+    """Build the reply that shows as many of its things as fit `max_tokens`; it names what it leaves out."""
+    shown, beyond = 0, 1
+    while beyond <= things and count_reply(build(beyond)) <= max_tokens:  # never renders much more than what is shown
+        shown, beyond = beyond, min(2 * beyond, things) if beyond < things else things + 1
+    while beyond - shown > 1:
+        middle = (shown + beyond) // 2
+        shown, beyond = (middle, beyond) if count_reply(build(middle)) <= max_tokens else (shown, middle)
+    return build(shown)

@@ -32,6 +32,7 @@ from chat_memory.storage.database import Session
 from chat_memory.storage.folds import Next, Writing
 from chat_memory.telemetry import Event, log
 from chat_memory.tools.budget import refuse_beyond_budget
+from chat_memory.tools.calibrating import calibrate
 from chat_memory.tools.fold import DEFER_JITTER, GIVE_UP_SECONDS
 from chat_memory.tools.toolbox import Toolbox
 
@@ -162,6 +163,7 @@ async def _ask(box: Toolbox, material: Material) -> Draft:
         model=box.summarizer.model,
         usage=proposal.usage,
         replaces_version=provisional.version,
+        counting=await calibrate(box, box.summarizer.model, proposal.usage),
     )
 
 
@@ -184,7 +186,9 @@ async def _admit(
         base_version=draft.base_version,
         version=version,
         memory_tokens=box.settings.memory_tokens,
+        factor=draft.counting.factor,
         forbidden_echoes=box.summarizer.echoes,
+        affirmed_confirms=box.settings.affirmed_confirms,
     )
     admitted = await run_paced(decide, sum(len(turn.content) for turn in cited.values()))
     after = StoredMemory(version, admitted.memory, degraded=stored.degraded)
@@ -198,6 +202,8 @@ async def _cite(
     spoken = material.spoken
     evidence = {fact.source_seq for fact in (*stored.memory.user_confirmed, *stored.memory.llm_inferred)}
     cited = {proposed.source_seq for proposed in draft.delta.facts}
+    if box.settings.affirmed_confirms and any(proposed.basis == "user_affirmed" for proposed in draft.delta.facts):
+        cited |= evidence.union(spoken)
     others = (cited & evidence) - spoken.keys()
     found = {seq: spoken[seq] for seq in sorted(cited & spoken.keys())}
     if not others:

@@ -13,14 +13,17 @@ from chat_memory.storage.bell import Waiter
 from chat_memory.storage.chat_work import Claim, Cursor
 from chat_memory.tools.awaiting import Progress, hasten, wait_folded
 from chat_memory.tools.fold import fold
-from chat_memory.tools.get_memory import read_memory
+from chat_memory.tools.get_memory import DEFAULT_TOKENS, read_memory
 from chat_memory.tools.intake import check_chat_id
 from chat_memory.tools.parameters import ChatId, WaitSeconds
 from chat_memory.tools.toolbox import Toolbox
 
+FOLDED_TOKENS = 8
+"""What the number of turns folded takes of a reply."""
+
 
 async def summarize(box: Toolbox, caller: Caller, chat_id: ChatId, wait_seconds: WaitSeconds = 30) -> MemoryReply:
-    """Fold everything pending into the memory now and return it, with the number of turns folded."""
+    """Fold all pending turns into the memory now and return it."""
     key = chat_key(caller.owner, check_chat_id(chat_id))
     started = await read_cursor(box, caller, chat_id)
     target = started.head_seq
@@ -41,7 +44,7 @@ async def summarize(box: Toolbox, caller: Caller, chat_id: ChatId, wait_seconds:
 
 async def report_fold(box: Toolbox, caller: Caller, chat_id: str, started: Cursor) -> MemoryReply:
     """Read the memory, and count what was folded of the turns that were pending at `started`."""
-    reply = await read_memory(box, caller, chat_id)
+    reply = await read_memory(box, caller, chat_id, DEFAULT_TOKENS - FOLDED_TOKENS)
     return reply.model_copy(update={"folded": max(0, min(started.head_seq, reply.covers_seq) - started.done_seq)})
 
 

@@ -4,16 +4,22 @@ import re
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
-from chat_memory.models import Fact, Turn
+from chat_memory.models import Fact, Rejected, Turn
 from chat_memory.prompts.summaries import COMPACT_SHARE
 from chat_memory.prompts.summarizer import FoldRequest
 from chat_memory.prompts.tokens import CAP_SHARE
 
 WORDS = (files("chat_memory.prompts.claude") / "fold.md").read_text("utf-8")
-ECHOES = tuple(re.findall(r'"summary": "([^"]+)"', WORDS))
-"""The summaries of the examples: an answer that repeats one has not read the chat."""
+ECHOES = (
+    *re.findall(r'"summary": "([^"]+)"', WORDS),
+    *(f"{key}: {value}" for key, value in re.findall(r'"key": "([^"]+)", "value": "([^"]+)"', WORDS)),
+    *(f"{key}: {value}" for key, value in re.findall(r'<fact [^>]* key="([^"]+)"[^>]*>([^<]+)<', WORDS)),
+)
+"""The summaries and facts of the examples: an answer that repeats one has not read the chat."""
 CUT_HEAD = 0.7
 """Share of a shortened turn that is kept of its beginning, the rest of its end: requests open a turn or close it."""
+TOLD_REJECTIONS = 64
+"""Most rejected facts the model is told of, the newest; the gate knows all of them."""
 WHEN = "%A %Y-%m-%d %H:%M UTC"
 """Weekday and all: "next Friday" means nothing without it."""
 
@@ -29,6 +35,7 @@ def write_question(request: FoldRequest, limit_bytes: int) -> str:
         f'<memory version="{request.base_version}">',
         *_write_facts("user_confirmed", request.memory.user_confirmed),
         *_write_facts("llm_inferred", request.memory.llm_inferred),
+        *_write_rejected(request.memory.rejected[-TOLD_REJECTIONS:]),
         *([f"<summary>{escape(request.memory.general_summary)}</summary>"] if request.memory.general_summary else []),
         "</memory>",
     ]
@@ -41,6 +48,12 @@ def _write_facts(field: str, facts: Sequence[Fact]) -> Iterator[str]:
     for fact in facts:
         key = escape(fact.key)
         yield f'<fact id="{fact.id}" field="{field}" key="{key}" turn="{fact.source_seq}">{escape(fact.value)}</fact>'
+
+
+def _write_rejected(rejected: Sequence[Rejected]) -> Iterator[str]:
+    for one in rejected:
+        key, value = escape(one.fact.key), escape(one.fact.value)
+        yield f'<rejected key="{key}" upto_turn="{one.upto_seq}">{value}</rejected>'
 
 
 def _write_turn(turn: Turn, longest: int) -> str:
