@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
-from chat_memory.errors import FullRejectionsError, UnknownFactError
+from chat_memory.errors import FullRejectionsError, UnknownFactError, UnprovenVerdictError
 from chat_memory.models import Fact, Memory, ProposedFact, Rejected, Replaced
+from chat_memory.prompts.instructions import find_instruction
 from chat_memory.prompts.rejections import Rejections
 from chat_memory.prompts.restoration import choose_lines_back
 from chat_memory.prompts.revision import Admitted
@@ -133,7 +134,7 @@ class Docket:
             return None
         if wanted.quote:
             return _propose("supersede", fact, wanted, wanted.value)
-        new = self._own_word(fact, plain(wanted.value)).model_copy(
+        new = self._own_word(fact, wanted.value, "corrected").model_copy(
             update={"id": self._new_id(), "first_version": self.bench.version}
         )
         self._place(self.confirmed, new, self._rivals(fact))
@@ -149,7 +150,7 @@ class Docket:
             return None
         if wanted.quote:
             return _propose("confirm" if lifted is None else "add", fact, wanted, fact.value)
-        new = self._own_word(fact, plain(fact.value))
+        new = self._own_word(fact, fact.value, "confirmed")
         self.rejected = [one for one in self.rejected if one.fact.id != fact.id]
         rivals = [rival for rival in self._rivals(fact) if rival.id != fact.id]
         guess = self.inferred.pop(fact.id, None)
@@ -181,11 +182,14 @@ class Docket:
     def _find(self, fact_id: str) -> Fact | None:
         return self.confirmed.get(fact_id) or self.inferred.get(fact_id)
 
-    def _own_word(self, fact: Fact, value: str) -> Fact:
-        """Make a fact a person's word, said after the last turn: no earlier one changes it."""
-        head = self.bench.head_seq
+    def _own_word(self, fact: Fact, value: str, verdict: str) -> Fact:
+        """Make a fact a person's word, said after the last turn: no earlier one changes it. Rule 6 stands as ever."""
+        head, key, value = self.bench.head_seq, plain(fact.key), plain(value)
+        found = [find_instruction(text, label=True, users_own=True) for text in (key, value)]
+        if any(found):
+            raise UnprovenVerdictError(id=fact.id[:40], verdict=verdict, reason=next(filter(None, found)))
         told: dict[str, object] = {
-            "key": plain(fact.key),
+            "key": key,
             "value": value,
             "basis": "operator",
             "quote": "",
