@@ -13,7 +13,7 @@ from chat_memory.prompts.revision import Admitted
 from chat_memory.prompts.summaries import fit_lines
 from chat_memory.prompts.tokens import CAP_SHARE, count_facts
 from chat_memory.prompts.wanted import Confirmation, Correction
-from chat_memory.prompts.words import key_words, plain, words
+from chat_memory.prompts.words import key_words, plain, same_value
 
 MOST_REJECTED = 256
 """Most rejected facts a chat keeps: each fold compares what is proposed with all of them."""
@@ -44,8 +44,8 @@ class Docket:
     inferred: dict[str, Fact]
     rejected: list[Rejected]
     added: list[Fact] = field(default_factory=list[Fact])
-    promoted: list[Fact] = field(default_factory=list[Fact])
     settled: list[Fact] = field(default_factory=list[Fact])
+    promoted: list[Fact] = field(default_factory=list[Fact])
     replaced: list[Replaced] = field(default_factory=list[Replaced])
     trimmed: list[str] = field(default_factory=list[str])
 
@@ -115,7 +115,7 @@ class Docket:
         rivals = [rival for rival in self._rivals(fact) if rival.id == fact.id or rival.id not in beside]
         said = [rival for rival in rivals if rival.id in self.confirmed]
         guess = holder is self.inferred
-        if any(_same_value(rival, fact) for rival in (rivals if guess else said)) or (guess and said):
+        if any(same_value(rival.value, fact.value) for rival in (rivals if guess else said)) or (guess and said):
             return
         settled = 0 if guess else self.bench.head_seq
         self._place(
@@ -127,10 +127,10 @@ class Docket:
         fact = self._find(wanted.id)
         if fact is None:
             heir, _ = self.bench.heirs.get(wanted.id, (None, 0))
-            if heir is None or self._find(heir.id) != heir or not _is_value(heir, wanted.value):
+            if heir is None or self._find(heir.id) != heir or not same_value(heir.value, wanted.value):
                 raise self._unknown(wanted.id)
             return None
-        if fact.id in self.confirmed and _is_value(fact, wanted.value):
+        if fact.id in self.confirmed and same_value(fact.value, wanted.value):
             return None
         if wanted.quote:
             return _propose("supersede", fact, wanted, wanted.value)
@@ -229,11 +229,3 @@ def _by_id(memory: Memory | None, fact_id: str) -> Fact | None:
 
 def _label(fact: Fact) -> tuple[str, ...]:
     return tuple(key_words(fact.key)) or (fact.key,)
-
-
-def _same_value(one: Fact, other: Fact) -> bool:
-    return _is_value(one, other.value)
-
-
-def _is_value(fact: Fact, value: str) -> bool:
-    return fact.value == value or (words(fact.value) == words(value) != [])

@@ -10,7 +10,7 @@ from chat_memory.errors import (
     UnconfirmedVerdictError,
     UnknownChatError,
 )
-from chat_memory.models import Answer, Caller, Change, ChatKey, Memory, NewTurn, chat_key
+from chat_memory.models import Answer, Caller, Change, ChatKey, Memory, chat_key
 from chat_memory.prompts.docket import Bench
 from chat_memory.prompts.pacing import run_paced
 from chat_memory.prompts.tokens import count_memory, count_tokens
@@ -30,7 +30,7 @@ from chat_memory.tools.intake import check_chat_id, read_verdicts
 from chat_memory.tools.ownership import refuse_other_owner
 from chat_memory.tools.parameters import ChatId, Confirm, Correct, Reject, Restore
 from chat_memory.tools.past import unknown_version
-from chat_memory.tools.redaction import redact
+from chat_memory.tools.redaction import redact_verdicts
 from chat_memory.tools.summarize import read_cursor
 from chat_memory.tools.toolbox import Toolbox
 
@@ -64,8 +64,8 @@ async def revise_memory(
     """
     key = chat_key(caller.owner, check_chat_id(chat_id))
     wanted = read_verdicts(confirm, correct, reject, restore)
-    await read_cursor(box, caller, chat_id)
-    case = _Case(box, caller, chat_id, key, await _redact(box, caller, key, wanted), restore)
+    await read_cursor(box, caller, chat_id)  # a chat that is not there gets no salt
+    case = _Case(box, caller, chat_id, key, await redact_verdicts(box, caller, key, wanted), restore)
     asked = await case.ask()
     revised = await revisions.revise(
         box.db, caller.owner, key, "restore" if restore else "verdict", partial(case.decide, asked=asked)
@@ -165,18 +165,6 @@ class _Case:
         """Name the facts of a verdict that do not stand."""
         named = {*self.wanted.reject, *(one.id for one in (*self.wanted.confirm, *self.wanted.correct))}
         return named - {fact.id for fact in (*memory.user_confirmed, *memory.llm_inferred)}
-
-
-async def _redact(box: Toolbox, caller: Caller, key: ChatKey, wanted: Verdicts) -> Verdicts:
-    """Replace what is private in values and quotes as it was replaced in the turns they are from."""
-    proven = [*wanted.confirm, *wanted.correct]
-    texts = [*(one.quote for one in proven), *(one.value for one in wanted.correct)]
-    said, _ = await redact(box, caller, key, [NewTurn("user", text, attested=False) for text in texts])
-    told = iter(turn.content for turn in said)
-    confirm = [one.model_copy(update={"quote": next(told)}) for one in wanted.confirm]
-    correct = [one.model_copy(update={"quote": next(told)}) for one in wanted.correct]
-    correct = [one.model_copy(update={"value": next(told)}) for one in correct]
-    return wanted.model_copy(update={"confirm": tuple(confirm), "correct": tuple(correct)})
 
 
 def _remedy(answer: Answer) -> str:
