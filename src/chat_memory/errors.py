@@ -184,7 +184,7 @@ class UnprovenVerdictError(VerdictError):
 
 
 class InstructionVerdictError(VerdictError):
-    """{id} is not corrected: the value reads like an instruction to a model ({reason}). Nothing was written: give what is true as a fact."""
+    """{id} is not {verdict}: it reads like an instruction to a model ({reason}). Nothing was written: give what is true as a fact."""
 
 
 class UnconfirmedVerdictError(VerdictError):
