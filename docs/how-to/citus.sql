@@ -11,6 +11,7 @@ select create_distributed_table('chat_memory.chat_work', 'bucket', colocate_with
 select create_distributed_table('chat_memory.chat_metadata', 'bucket', colocate_with := 'chat_memory.conversations');
 select create_distributed_table('chat_memory.memory_versions', 'bucket', colocate_with := 'chat_memory.conversations');
 select create_distributed_table('chat_memory.tasks', 'bucket', colocate_with := 'chat_memory.conversations');
+select create_distributed_table('chat_memory.redaction_salts', 'bucket', colocate_with := 'chat_memory.conversations');
 
 -- Tables that are not keyed by chat: small, the same on every node.
 select create_reference_table('chat_memory.api_keys');

@@ -15,6 +15,10 @@ ChatMemoryError
 ├── IdempotencyConflictError         one key, two different bodies
 ├── UnknownChatError
 ├── UnknownVersionError
+├── ContinueError                    a chat cannot begin with what another holds
+│   ├── BegunOtherwiseError
+│   ├── UnfoldedChatError
+│   └── NothingToCarryError
 ├── VerdictError                     a verdict on the memory that was not taken
 │   ├── UnknownFactError
 │   ├── UnprovenVerdictError
@@ -22,10 +26,6 @@ ChatMemoryError
 │   ├── ChangedMemoryError
 │   ├── FullRejectionsError
 │   └── FullMemoryError
-├── ContinueError                    a chat cannot begin with what another holds
-│   ├── BegunOtherwiseError
-│   ├── UnfoldedChatError
-│   └── NothingToCarryError
 ├── OwnerMismatchError               a row that is not the caller's: never shown
 ├── SettingsError                    the process was configured wrongly
 │   ├── UnknownSettingError
@@ -154,6 +154,22 @@ class UnknownVersionError(ChatMemoryError):
     """Chat {chat_id!r} has no version {version}: it has {known}. Call get_memory with detail="versions" to see what each changed."""
 
 
+class ContinueError(ChatMemoryError):
+    """Chat {chat_id!r} cannot be continued."""
+
+
+class BegunOtherwiseError(ContinueError):
+    """Chat {chat_id!r} began {how}: only the first update_memory of a chat may name continue_from. Nothing was written: send this again without it, or with a new chat_id."""
+
+
+class UnfoldedChatError(ContinueError):
+    """{pending} turns of chat {chat_id!r} are not in its memory yet. Nothing was written: call summarize on it, then send this again."""
+
+
+class NothingToCarryError(ContinueError):
+    """Chat {chat_id!r} has no memory to carry over. Nothing was written: send this again without continue_from."""
+
+
 class VerdictError(ChatMemoryError):
     """The verdict was not taken. Nothing was written."""
 
@@ -180,22 +196,6 @@ class FullRejectionsError(VerdictError):
 
 class FullMemoryError(VerdictError):
     """The memory has no room for this: {needed} tokens, its cap has {room}. Nothing was written: reject facts that are not needed, in the same call."""
-
-
-class ContinueError(ChatMemoryError):
-    """Chat {chat_id!r} cannot be continued."""
-
-
-class BegunOtherwiseError(ContinueError):
-    """Chat {chat_id!r} began {how}: only the first update_memory of a chat may name continue_from. Nothing was written: send this again without it, or with a new chat_id."""
-
-
-class UnfoldedChatError(ContinueError):
-    """{pending} turns of chat {chat_id!r} are not in its memory yet. Nothing was written: call summarize on it, then send this again."""
-
-
-class NothingToCarryError(ContinueError):
-    """Chat {chat_id!r} has no memory to carry over. Nothing was written: send this again without continue_from."""
 
 
 class OwnerMismatchError(ChatMemoryError):

@@ -24,6 +24,8 @@ LAST_NUMBER = 2**31 - 1
 """No turn and no version has a higher one."""
 CHAT_ID_BYTES = 512
 """Longest chat id, bytes of UTF-8."""
+QUERY_BYTES = 4 * 1024
+"""Longest query, bytes of UTF-8: a question, not a document."""
 IDEMPOTENCY_KEY_BYTES = 512
 """Longest idempotency key, bytes of UTF-8."""
 
@@ -117,7 +119,10 @@ class Turn:
 
 
 Basis = Literal["user_stated", "user_affirmed", "assistant_said", "inferred", "operator"]
-"""How a fact is known. Only `user_stated` (and `operator`, a person's verdict) may be confirmed."""
+"""How a fact is known. Only `user_stated` and `operator`, a person's verdict, may be confirmed.
+
+So may `user_affirmed`, where CHAT_MEMORY_AFFIRMED_CONFIRMS is on.
+"""
 
 
 class Origin(Frozen):
@@ -261,12 +266,16 @@ class Replaced(Frozen):
     new: Fact | None
 
 
+Outcome = Literal["demoted", "dropped", "added", "quarantined"]
+"""What became of a proposal instead: an assumption, nothing, a new fact, or kept here and nowhere else."""
+
+
 class Refused(Frozen):
     """A proposal the gate did not admit as asked, with the reason, and where it went instead."""
 
     proposal: ProposedFact
     reason: str
-    outcome: Literal["demoted", "dropped", "added"]
+    outcome: Outcome
 
 
 class Change(Frozen):

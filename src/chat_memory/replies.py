@@ -12,7 +12,7 @@ class Receipt(Frozen):
     """What a writer gets: the turns are durable.
 
     `queue_id` names them; `estimated_completion` is when the memory should include them, None before this process has
-    seen a fold.
+    seen a fold. `redacted` counts by kind what gave way to placeholders, None when nothing did.
     """
 
     queue_id: str
@@ -21,6 +21,7 @@ class Receipt(Frozen):
     seq: int
     pending: int
     estimated_completion: datetime | None = None
+    redacted: dict[str, int] | None = None
 
 
 class Evidence(Frozen):
@@ -47,6 +48,20 @@ class TurnReply(Frozen):
     cut_from: int | None = None
 
 
+class Recalled(Frozen):
+    """A turn that answers a query: its sentences without fillers and code.
+
+    `cut_from` is its full length in characters where more than fillers is left out; `attested` is false where a `user`
+    turn is not.
+    """
+
+    seq: int
+    role: Role
+    text: str
+    attested: bool | None = None
+    cut_from: int | None = None
+
+
 class Omitted(Frozen):
     """Pending turns a reply had no room for: seqs, first to last, and how many."""
 
@@ -58,10 +73,11 @@ class Omitted(Frozen):
 class MemoryReply(Frozen):
     """A chat's memory and pending turns at one moment; empty at version 0 for a chat nobody wrote to.
 
-    `lag_ms` is the age of the oldest pending turn. `size` says how much room for new facts is left, `advice` what to
-    do when there is little. `left_out` names the fields, and how many facts or lines of them, that `max_tokens` had no
-    room for. `folded` counts the turns a summarize call waited for, `done` says what a revise_memory call changed, by
-    the ids of facts.
+    `lag_ms` is the age of the oldest pending turn. `size` says how much room for new facts is left, `advice` what to do
+    when there is little. `left_out` names the fields, and how many facts or lines of them,
+    that `max_tokens` had no room for. `recall` holds what of the chat answers the query; the summary's lines it repeats
+    are not shown twice. `folded` counts the turns a summarize call waited for, `done` says what a revise_memory call
+    changed, by the ids of facts.
     """
 
     chat_id: str
@@ -78,6 +94,7 @@ class MemoryReply(Frozen):
     pending_turns: tuple[TurnReply, ...] = ()
     pending_omitted: Omitted | None = None
     left_out: dict[str, int] | None = None
+    recall: tuple[Recalled, ...] | None = None
     folded: int | None = None
     done: tuple[str, ...] | None = None
 

@@ -68,8 +68,16 @@ class Settings(BaseModel):
     worker: bool = Field(
         default=True, description="Fold in the server process. Off: chats wait for `chat-memory work` elsewhere."
     )
+    redact: Literal["secrets", "pii"] = Field(
+        default="secrets",
+        description="What is replaced before it is stored. pii: also e-mail, phone, card, IBAN, IP and SSN.",
+    )
     memory_tokens: int = Field(
         default=2_000, ge=256, le=100_000, description="Cap of one memory, tokens by our counter."
+    )
+    affirmed_confirms: bool = Field(
+        default=False,
+        description="A user's yes to the assistant's question confirms what the user's own words named before.",
     )
     fold_bytes: int = Field(
         default=300_000,

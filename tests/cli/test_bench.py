@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_memory.lab.bench.ground import Numbers
+from chat_memory.lab.results import Numbers
 from tests.cli.conftest import Program, finish
 from tests.lab.bench.test_suites import KEYS
 

@@ -47,11 +47,19 @@ def fold(
     summary: str | None = None,
     version: int = 2,
     memory_tokens: int = 2000,
+    affirmed_confirms: bool = False,
 ) -> Admitted:
     """Run the gate over proposals and a summary."""
     delta = Delta(facts=tuple(proposals), summary=summary)
     cited = {said.seq: said for said in turns}
-    return admit(memory or Memory(), delta, cited, version=version, memory_tokens=memory_tokens)
+    return admit(
+        memory or Memory(),
+        delta,
+        cited,
+        version=version,
+        memory_tokens=memory_tokens,
+        affirmed_confirms=affirmed_confirms,
+    )
 
 
 def values(facts: Sequence[Fact]) -> dict[str, str]:

@@ -3,9 +3,11 @@
 import pytest
 
 from chat_memory.models import Fact, Memory, Origin, ProposedFact, Turn
+from chat_memory.prompts.extractive import Extractive
 from chat_memory.prompts.gate import Admitted
 from chat_memory.prompts.revision import NO_ROOM
 from chat_memory.prompts.summaries import append_lines
+from chat_memory.prompts.summarizer import FoldRequest
 from chat_memory.prompts.tokens import CAP_SHARE, count_facts, count_memory, count_tokens, facts_room
 from chat_memory.prompts.words import words
 from tests.prompts.said import Said, dice, fold, known, propose, turn, values
@@ -31,6 +33,16 @@ def test_a_fact_without_room_keeps_its_sentence_in_the_summary() -> None:
     assert admitted.memory.general_summary == "A trip.\n[9] user: My budget is 500."
     assert [(each.reason, each.outcome) for each in admitted.change.refused] == [(NO_ROOM, "demoted")]
     assert admitted.change.evicted == ()
+
+
+async def test_what_extraction_finds_in_a_full_memory_stays_visible_and_is_named() -> None:
+    """Removing `and is_bare` in testimony makes this fail: nothing would say that a stated fact had no room."""
+    memory = Memory(user_confirmed=FULL)
+    said = [turn(9, "My favourite colour is teal.")]
+    delta = (await Extractive().fold(FoldRequest(memory, 1, said, CAP))).delta
+    admitted = fold(delta.facts, said, memory=memory, summary=delta.summary, memory_tokens=CAP)
+    assert [each.reason for each in admitted.change.refused] == [NO_ROOM]
+    assert admitted.memory.general_summary == "[9] user: My favourite colour is teal."
 
 
 def test_a_sentence_the_summary_holds_already_is_not_told_twice() -> None:

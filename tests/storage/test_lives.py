@@ -9,7 +9,7 @@ import pytest
 
 from chat_memory.errors import IdempotencyConflictError
 from chat_memory.models import ChatKey, Memory
-from chat_memory.storage import chat_work, conversations, lives, tasks, turns
+from chat_memory.storage import chat_work, conversations, lives, redaction_salts, tasks, turns
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.database import Database, Session, open_database
 from chat_memory.storage.ledger import Debounce, Ledger, append_calls
@@ -118,6 +118,7 @@ async def write_a_memory(db: Database, chat_id: str) -> None:
     """Give a chat a row in every table."""
     await Ledger(db).append(call(chat_id, "hello", idempotency_key="k"))
     await tasks.open_task(db, key_of(chat_id), OWNER, "summarize", Span(1, 1))
+    await redaction_salts.read_salt(db, key_of(chat_id), OWNER)
     claim = await claim_one(db, chat_id)
     async with db.session() as session:
         await write_memory(session, claim.key, StoredMemory(1, Memory(general_summary="hello")), 1)

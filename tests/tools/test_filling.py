@@ -9,7 +9,7 @@ from chat_memory.models import Basis, Fact, Memory, Origin
 from chat_memory.prompts.tokens import count_tokens
 from chat_memory.replies import MemoryReply
 from chat_memory.storage.chat_metadata import StoredMemory
-from chat_memory.storage.snapshots import PendingTurn, Snapshot
+from chat_memory.storage.snapshots import CutTurn, Snapshot
 from chat_memory.tools.fence import count_reply, fence
 from chat_memory.tools.filling import fill_reply
 from tests.prompts.said import dice
@@ -67,7 +67,7 @@ def random_snapshot(seed: int) -> Snapshot:
     contents = [text(60) for _ in range(chance.choice((0, 1, 5, 50)))]
     done = BIG - len(contents)
     pending = [
-        PendingTurn(done + place, chance.choice(("user", "tool")), attested=False, content=content, characters=BIG)
+        CutTurn(done + place, chance.choice(("user", "tool")), attested=False, content=content, characters=BIG)
         for place, content in enumerate(contents, 1)
     ]
     memory = Memory(

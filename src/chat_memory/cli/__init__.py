@@ -8,6 +8,7 @@ from chat_memory import __version__
 from chat_memory.cli.bench.command import bench
 from chat_memory.cli.demo.command import demo
 from chat_memory.cli.doctor import doctor
+from chat_memory.cli.evaluation.command import evaluation
 from chat_memory.cli.failed import failed
 from chat_memory.cli.migrate import migrate
 from chat_memory.cli.serve import serve
@@ -45,3 +46,4 @@ for command in (demo, doctor, serve, work, migrate):
     app.command()(command)
 app.add_typer(failed)
 app.add_typer(bench)
+app.add_typer(evaluation)

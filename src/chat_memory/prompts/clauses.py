@@ -144,7 +144,7 @@ def _mark_scope(scope: Scope, sentence: Sequence[Clause], spoken: Sequence[Seque
     carried, reached = -1, 0
     believed = False
     for index, (clause, own) in enumerate(zip(sentence, spoken, strict=True)):
-        if scope == "negation" and not believed and _starts_afresh(own):
+        if scope in {"negation", "past"} and not believed and _starts_afresh(own):
             carried = -1
         believed = believed or not BELIEFS.isdisjoint(own)
         place = _own_marker(scope, own)
@@ -161,7 +161,7 @@ def _mark_scope(scope: Scope, sentence: Sequence[Clause], spoken: Sequence[Seque
 def _starts_afresh(words: Sequence[str]) -> bool:
     """Tell whether a not ends before this clause: `I don't eat meat, my budget is 500`."""
     subject = words[1:2] if words[0] in JOINERS else words[:1]
-    return words[0] == "but" or not SUBJECTS.isdisjoint(subject)
+    return words[0] in {"but", "now"} or not SUBJECTS.isdisjoint(subject)
 
 
 def _own_marker(scope: Scope, words: Sequence[str]) -> int:
@@ -172,6 +172,8 @@ def _own_marker(scope: Scope, words: Sequence[str]) -> int:
 
 
 def _reaches_back(scope: Scope, words: Sequence[str], place: int) -> bool:
+    if scope == "past":
+        return False
     if scope == "negation":
         return is_tag(
             [word for index, word in enumerate(words) if index != place and word not in {"really", "or", "just"}]

@@ -1,6 +1,6 @@
 """Which sentences a summary keeps: greedy submodular coverage, with priors (measured in shared notes quality.md).
 
-Each pick has the best gain = prior x sum(word weight x 0.5^times covered) / (tokens + 4), until the room is full.
+Each pick has the best gain = prior x sum(word weight x 0.6^times covered) / (tokens + 4), until the room is full.
 """
 
 import heapq
@@ -13,18 +13,25 @@ from chat_memory.prompts.sentences import Line
 from chat_memory.prompts.tokens import count_tokens
 from chat_memory.prompts.words import lexicon
 
-NEWEST_SHARE = 0.35
+NEWEST_SHARE = 0.25
 """Share of the room kept for the newest turns: this is short-term memory."""
 NEWEST_TURNS = 6
 """How many turns, counted back from the last, are the newest."""
 
-_REPEAT = 0.5
+_REPEAT = 0.6
 _LINE_TOKENS = 4
 _PRIORS = {"user": 1.0, "note": 0.8, "assistant": 0.3, "tool": 0.3, "system": 0.3, "": 1.0}
-_QUESTION, _FIRST_PERSON, _DURABLE, _SYMBOLS = 0.35, 1.25, 1.5, 0.3
+_QUESTION, _FIRST_PERSON, _DURABLE, _STANDING, _SYMBOLS = 0.35, 1.25, 1.5, 2.0, 0.3
 _WORD = re.compile(r"[^\W_]+(?:['’.,:-][^\W_]+)*")  # noqa: RUF001
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 _FIRST = re.compile(r"\b(?:I|I'm|I've|I'd|I'll|we|my|our|me|us|we're|we've)\b", re.IGNORECASE)
+_TELLS = re.compile(
+    r"(?:(?:hmm|ok(?:ay)?|well|so|and|but|oh|also|since|given|considering|if|as)[, ]+(?:that )?){0,3}(?:I|we|my|our)\b",
+    re.IGNORECASE,
+)
+"""A question that begins so states something first: `I moved to Rome, what do I need there?`"""
+_ORDERS = re.compile(r"(?:please )?(?:always|never|from now on|remember|do not ever|don['’]t ever)\b", re.IGNORECASE)  # noqa: RUF001
+"""How a standing instruction begins."""
 _LASTING = re.compile(
     r"\b(?:always|never|prefer\w*|deadlines?|due|chang\w+|decid\w+|budget\w*|allerg\w+|must|favou?rite|remember|agreed?"
     r"|plan\w*|goals?|instead|actually|switch\w*|moved?|cancel\w*|confirm\w*|updated?|finali[sz]ed|called|named?)\b",
@@ -35,7 +42,7 @@ _TIME_WORDS = lexicon(
     " september october november december today tomorrow yesterday tonight morning afternoon evening noon midnight"
     " week month year weekend day hour am pm"
 )
-_FUNCTION_WORDS = lexicon(
+FUNCTION_WORDS = lexicon(
     "a an the and or but so if then than that this these those there here it its it's is are was were be been being am"
     " i i'm i've i'd i'll me my mine we we're we've us our you you're your he she they them their his her of in on at"
     " to for with by from as into about over under out up down off do does did done have has had can could will would"
@@ -76,18 +83,18 @@ def choose_lines(lines: Sequence[Line], room: int) -> list[Line]:
 
 
 def _pick(candidates: Sequence[Candidate], indexes: Sequence[int], room: int, covered: Counter[str]) -> set[int]:
-    """Pick greedily; gains only fall as words are covered, so the best one re-weighed first is the best of all."""
-    queue = [(-candidates[index].gain(covered), index) for index in indexes]
+    """Pick greedily, of equals the newest; gains only fall as words are covered, so the best re-weighed is the best."""
+    queue = [(-candidates[index].gain(covered), -index) for index in indexes]
     heapq.heapify(queue)
     chosen: set[int] = set()
     while queue:
-        index = heapq.heappop(queue)[1]
+        index = -heapq.heappop(queue)[1]
         candidate = candidates[index]
         gain = candidate.gain(covered)
         if gain <= 0 or candidate.tokens > room:
             continue
-        if queue and (-gain, index) > queue[0]:
-            heapq.heappush(queue, (-gain, index))
+        if queue and (-gain, -index) > queue[0]:
+            heapq.heappush(queue, (-gain, -index))
             continue
         chosen.add(index)
         room -= candidate.tokens
@@ -101,8 +108,10 @@ def _candidate(line: Line) -> Candidate:
 
 def _prior(line: Line) -> float:
     prior = _PRIORS[line.role]
-    if line.text.endswith(("?", "？")):  # noqa: RUF001
+    if line.text.endswith(("?", "？")) and not _TELLS.match(line.text):  # noqa: RUF001
         prior *= _QUESTION
+    if _ORDERS.match(line.text):
+        prior *= _STANDING
     if _FIRST.search(line.text):
         prior *= _FIRST_PERSON
     if _LASTING.search(line.text):
@@ -121,7 +130,7 @@ def _weigh_word(word: str, *, opens: bool) -> float:
     folded = word.casefold()
     if any(sign.isdigit() for sign in word):
         return 1.0
-    if folded in _FUNCTION_WORDS:
+    if folded in FUNCTION_WORDS:
         return 0.0
     if folded in _TIME_WORDS:
         return 0.6

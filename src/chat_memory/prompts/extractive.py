@@ -3,17 +3,18 @@
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from chat_memory.models import Delta, Turn
+from chat_memory.models import Delta, ProposedFact, Turn
 from chat_memory.prompts.assumptions import find_assumptions
+from chat_memory.prompts.compression import compress
 from chat_memory.prompts.coverage import choose_lines
 from chat_memory.prompts.pacing import run_paced
 from chat_memory.prompts.sentences import Line, parse_lines, split_sentences, write_lines
-from chat_memory.prompts.summaries import COMPACT_SHARE
+from chat_memory.prompts.summaries import SUMMARY_SHARE
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
 from chat_memory.prompts.testimony import find_testimony
 from chat_memory.prompts.tokens import CAP_SHARE, count_facts, facts_room, fit_words
 
-LINE_TOKENS = 80
+LINE_TOKENS = 120
 """Longest line of a summary, tokens; a longer sentence is cut at a word."""
 
 
@@ -37,17 +38,22 @@ class Extractive:
             *find_testimony(request.turns, request.memory.user_confirmed, room),
             *find_assumptions(request.turns, lines),
         ]
-        return Proposal(Delta(facts=tuple(facts), summary=_summarize(request, lines)))
+        return Proposal(Delta(facts=tuple(facts), summary=_summarize(request, lines, facts)))
 
 
-def _summarize(request: FoldRequest, lines: Iterable[Line]) -> str | None:
-    """Choose anew among the summary's lines and the new sentences; None when nothing was said."""
+def _summarize(request: FoldRequest, lines: Iterable[Line], proposed: Iterable[ProposedFact]) -> str | None:
+    """Choose anew among the summary's lines and the new sentences, in all the room that facts leave.
+
+    None when nothing was said.
+    """
     cap = int(request.memory_tokens * CAP_SHARE)
-    room = min(int(cap * COMPACT_SHARE), cap - count_facts(request.memory.user_confirmed))
+    memory = request.memory
+    facts = count_facts(memory.user_confirmed) + count_facts(memory.llm_inferred) + count_facts(proposed)
+    room = min(int(cap * SUMMARY_SHARE), max(cap - facts, cap - facts_room(request.memory_tokens)))
     return write_lines(choose_lines([*lines, *_new_lines(request.turns)], room)) or None
 
 
 def _new_lines(turns: Iterable[Turn]) -> Iterator[Line]:
     for turn in turns:
         for sentence in split_sentences(turn.content):
-            yield Line(turn.seq, turn.role, fit_words(sentence, LINE_TOKENS))
+            yield Line(turn.seq, turn.role, fit_words(compress(sentence), LINE_TOKENS))

@@ -1,25 +1,65 @@
-"""The gate: code, not a prompt, decides what becomes memory (rules 1-5 and 7, shared notes anthropic-sdk.md).
+"""The gate: code, not a prompt, decides what becomes memory, by seven rules (shared notes, anthropic-sdk.md).
 
-Pure: the same memory, delta and turns give the same answer. It runs at the draft and again at the write, where the
-memory may be newer, so a proposal that names a fact no longer there loses its target, never more.
+1. A fact cites a turn of its fold, or one that proves a fact already; to be confirmed, an attested user turn.
+2. Its quote is whole clauses of that turn, and the value's own words stand in it side by side.
+3. What the user only said yes to, what the assistant said and what was concluded are assumptions.
+4. A fact gives way to the later word on the same key only; what was confirmed, to the user's own words only.
+   What a person rejected does not return from what was said before.
+5. The memory fits its cap: assumptions go first, oldest first; a confirmed fact never goes.
+6. What reads like an instruction to a model is quarantined: kept with the version, never in the memory.
+7. A summary that is none, repeats the prompt's examples or forgets without need is a failed fold.
+
+`RULES` and `admit` have them by name; `proof`, `quotes`, `revision`, `instructions` and `summaries` say how each
+decides. Pure: the same memory, delta and turns give the same answer. It runs at the draft and again at the
+write, where the memory may be newer, so a proposal that names a fact no longer there loses its target, never more.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from chat_memory.errors import RejectedDeltaError
-from chat_memory.models import Delta, Memory, Turn
-from chat_memory.prompts.proof import Evidence
+from chat_memory.models import Delta, Fact, Memory, ProposedFact, Turn
+from chat_memory.prompts.proof import (
+    Case,
+    Evidence,
+    Verdict,
+    assume,
+    confirm_affirmed,
+    confirm_stated,
+    quarantine_instruction,
+    refuse_echo,
+    refuse_malformed,
+    refuse_uncited,
+)
 from chat_memory.prompts.revision import Admitted, Revision
-from chat_memory.prompts.summaries import COMPACT_SHARE, check_echoes, check_summary
+from chat_memory.prompts.summaries import COMPACT_SHARE, check_echoes, check_summary, quarantine_lines
 from chat_memory.prompts.tokens import CAP_SHARE, count_facts, facts_room
 
-__all__ = ["MAX_PROPOSALS", "Admitted", "admit"]
+__all__ = ["MAX_PROPOSALS", "Admitted", "admit", "weigh"]
 
 MAX_PROPOSALS = 256
 """Most proposals of one fold that are judged: a legal one has dozens, and the server waits for the gate."""
 
+Rule: TypeAlias = Callable[[Case], Verdict | None]
+RULES: tuple[Rule, ...] = (
+    refuse_malformed,
+    refuse_uncited,  # rule 1
+    refuse_echo,  # rule 7, of facts
+    confirm_stated,  # rules 1 and 2
+    confirm_affirmed,  # rule 3
+    assume,  # rule 3
+)
+"""What decides over one proposal: the first that speaks is heard. Rule 6 looks at whatever they let in."""
+
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
+
+
+def weigh(proposal: ProposedFact, evidence: Evidence, known: Fact | None = None) -> Verdict:
+    """Judge an add, confirm or supersede; `known` is the confirmed fact that has its key already."""
+    case = Case(proposal, evidence, known)
+    verdict = next(verdict for rule in RULES if (verdict := rule(case)) is not None)
+    return quarantine_instruction(case, verdict) if verdict.field else verdict  # rule 6
 
 
 def admit(
@@ -31,6 +71,7 @@ def admit(
     memory_tokens: int,
     factor: float = 1.0,
     forbidden_echoes: Sequence[str] = (),
+    affirmed_confirms: bool = False,
 ) -> Admitted:
     """Apply what a delta proves, demote what it only claims, and name everything that gave way.
 
@@ -44,16 +85,32 @@ def admit(
     _check_characters(delta)
     limit = int(memory_tokens * CAP_SHARE / max(factor, 1.0))
     revision = Revision.of(memory, version, limit, facts_room(memory_tokens))
-    evidence = Evidence(turns)
+    evidence = Evidence(turns, echoes=forbidden_echoes, affirmed_confirms=affirmed_confirms)
     for proposal in delta.facts[:MAX_PROPOSALS]:
-        revision.settle(proposal, evidence)
+        if proposal.op == "retract":
+            revision.retract(proposal, evidence)  # rules 1, 2 and 4
+        else:
+            known = revision.find_confirmed(proposal.key)
+            verdict = revision.refuse_rejected(proposal) or weigh(proposal, evidence, known)
+            revision.settle(proposal, verdict)  # rule 4
     revision.refuse_rest(delta.facts[MAX_PROPOSALS:], f"beyond the first {MAX_PROPOSALS} proposals of a fold")
-    summary = memory.general_summary if delta.summary is None else delta.summary.strip()
+    summary = memory.general_summary
     if delta.summary is not None:
-        check_echoes(summary, forbidden_echoes, [turn.content for turn in turns.values()])
-        room = min(int(limit * COMPACT_SHARE), limit - count_facts(memory.user_confirmed), revision.summary_room())
-        check_summary(memory.general_summary, summary, revision.texts(), room)
-    return revision.close(memory.general_summary, summary)
+        proposed = revision.withhold(*quarantine_lines(delta.summary.strip(), summary))  # rule 6
+        if proposed is not None:
+            _check_summary(memory, proposed, revision, evidence)  # rule 7
+            summary = proposed
+    return revision.close(memory.general_summary, summary)  # rule 5
+
+
+def _check_summary(memory: Memory, summary: str, revision: Revision, evidence: Evidence) -> None:
+    check_echoes(summary, evidence.echoes, [turn.content for turn in evidence.turns.values()])
+    room = min(
+        int(revision.limit * COMPACT_SHARE),
+        revision.limit - count_facts(memory.user_confirmed),
+        revision.summary_room(),
+    )
+    check_summary(memory.general_summary, summary, revision.texts(), room)
 
 
 def _check_characters(delta: Delta) -> None:

@@ -32,9 +32,9 @@ _ATTRIBUTES: tuple[_Attribute, ...] = tuple(
         ("age", r"(?:\d+ years |i am \d|i'm \d|turn)"),
         ("language", r"(?:speak|answer|in )"),
         ("preference preferred prefers favourite favorite", r"(?:prefer|favo)"),
-        ("email mail address", r"\S+@\S"),
+        ("email mail address", r"(?:\S+@\S|email_[0-9a-f]{8}\b)"),
         ("url link website address", r"(?:https?://|www\.)"),
-        ("phone mobile number", r"\S*\d{3}"),
+        ("phone mobile number", r"(?:\S*\d{3}|phone_[0-9a-f]{8}\b)"),
         ("budget price cost money amount total", rf"(?:[$€£¥₹₩]|{_COUNTED})"),
         ("date deadline due day", rf"(?:\S*\d|{_DAY}{_MONTH})"),
         ("time", rf"(?:\S*\d|{_DAY}{_MONTH})"),
@@ -42,6 +42,8 @@ _ATTRIBUTES: tuple[_Attribute, ...] = tuple(
     )
 )
 """Labels a quote need not say, and what it must have instead."""
+_OF_A_PERSON = 9
+"""So many attributes are of a person: `He lives in Rome` is not of the user."""
 _VERBAL = 8
 """So many attributes show by a verb, the others by the type of their value."""
 _SIGNS = re.compile(r"[^\w\s'’./()&+#-]")  # noqa: RUF001
@@ -50,6 +52,11 @@ _KIN = lexicon(
     " neighbor partner girlfriend boyfriend"
     " kid child children cousin uncle aunt grandmother grandfather manager roommate client"
 )
+_PERSONAL = lexicon(
+    "gender sex race ethnicity nationality religion faith sexuality orientation health illness disease diagnosis"
+    " disability pregnancy pregnant politics income salary weight marital age"
+)
+"""What a person is, and nobody may guess."""
 CORRECTIONS = lexicon(
     "actually change changed correct correction instead make mean meant moved no not now rather sorry updated"
     " update wrong"
@@ -57,6 +64,9 @@ CORRECTIONS = lexicon(
 """What says that a new value takes the place of an old one."""
 _KIND: dict[SpanType | None, SpanType] = {"count": "number"}
 _OTHERS = lexicon("his her their your its")
+_THIRD = lexicon("he she they he's she's they're he'd she'd they'd")
+_HOLDS = lexicon("has wants prefers likes loves hates lives works speaks eats owns")
+_ANYTHING = lexicon("it this that which who everything everyone user what there one")
 _CONTRACTED = lexicon("it that what here there let who how where when this")
 
 
@@ -70,6 +80,20 @@ def key_objection(key: str, value: str, spoken: Sequence[str], held: Sequence[st
         return f"the key claims what the quote lacks: {', '.join(smuggled) or key}"
     owner = _owner([*label, *words(value)], held)
     return f"the quote speaks of {owner}" if owner else ""
+
+
+def is_personal(key: str) -> bool:
+    """Tell whether a key is of what a person is: gender, health, faith and their like."""
+    return not _PERSONAL.isdisjoint(key_words(key))
+
+
+def names_same(one: str, other: str) -> bool:
+    """Tell whether two keys are of one attribute: `home`, `city` and `home town` are."""
+    labels = set(key_words(one)) | set(key_words(other))
+    return bool(labels) and (
+        {_stem(word) for word in key_words(one)} == {_stem(word) for word in key_words(other)}
+        or any(labels <= known for known, _ in _ATTRIBUTES)
+    )
 
 
 def speaks_of(key: str, spoken: Sequence[str]) -> bool:
@@ -118,14 +142,22 @@ def _stem(word: str) -> str:
 
 def _owner(label: Sequence[str], spoken: Sequence[str]) -> str:
     """Name whose attribute a quote tells when its label leaves that out: `my mother's name is Eva`."""
+    about_a_person = any(not known.isdisjoint(label) for known, _ in _ATTRIBUTES[:_OF_A_PERSON])
     for place, word in enumerate(spoken):
         following = spoken[place + 1] if place + 1 < len(spoken) else ""
         before = spoken[place - 1] if place else ""
         owns = following == "'s" and word not in _CONTRACTED
         kin = word in _KIN and before in {"my", "our"} and (place < 2 or spoken[place - 2] not in _BESIDE)  # noqa: PLR2004
         others = word in _OTHERS and following in label
-        if (owns or kin or others) and word not in label:
+        if (owns or kin or others or (about_a_person and word in _THIRD)) and word not in label:
             return word
+    return _subject(label, spoken)
+
+
+def _subject(label: Sequence[str], spoken: Sequence[str]) -> str:
+    """Name who has, wants or likes what a clause says, where that is neither the user nor in the label: `Anna has`."""
+    if spoken[1:2] and spoken[1] in _HOLDS and spoken[2:3] != ["to"] and spoken[0] not in {*_ANYTHING, *label}:
+        return spoken[0]
     return ""
 
 

@@ -19,6 +19,6 @@ def is_long(characters: int) -> bool:
     return characters >= THREAD_CHARACTERS
 
 
-async def run_paced(work: Callable[[], Result], characters: int) -> Result:
+async def run_paced(work: Callable[[], Result], characters: int, threads: anyio.CapacityLimiter = THREADS) -> Result:
     """Do `work` on so many characters of text, without stopping others while it lasts."""
-    return await anyio.to_thread.run_sync(work, limiter=THREADS) if is_long(characters) else work()
+    return await anyio.to_thread.run_sync(work, limiter=threads) if is_long(characters) else work()

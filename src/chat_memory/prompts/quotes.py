@@ -8,14 +8,16 @@ from itertools import islice, product
 from chat_memory.models import Fact
 from chat_memory.prompts.clauses import Clause, Reading, read
 from chat_memory.prompts.keys import corrects, key_objection, speaks_of
-from chat_memory.prompts.scopes import SCOPES, TAKES_BACK, carries
+from chat_memory.prompts.scopes import SCOPES, TAKES_BACK, Scope, carries
 from chat_memory.prompts.spans import kind_of
 from chat_memory.prompts.values import cut_out, cuts_number, find_runs
-from chat_memory.prompts.words import POLAR_WORDS, STOP_WORDS, content_words, lexicon, words
+from chat_memory.prompts.words import POLAR_WORDS, STOP_WORDS, content_words, lexicon, original, words
 
 _TRIES = 16
 """Most places of a turn where a quote is tried: a turn that repeats itself more often proves no more."""
 _DIGIT = re.compile(r"\d")
+_OPEN: frozenset[Scope] = frozenset({"question", "condition"})
+"""What the user's own yes can settle."""
 _RUNS = 8
 """Most places of a quote where a value is tried."""
 _ENGLISH = lexicon(
@@ -78,6 +80,21 @@ def prove(key: str, value: str, quote: str, reading: Reading, known: Fact | None
         if not proof.reason:
             break
     return proof
+
+
+def find_told(key: str, value: str, reading: Reading) -> Proof:
+    """Find where a turn says a value, be it as a question or a perhaps; never denied, reported, past or quoted."""
+    told = words(value)
+    for start in islice(reading.find(told), _TRIES):
+        holding = [c for c in reading.clauses if c.start < start + len(told) and start < c.end]
+        first, last = reading.found[start].start, reading.found[start + len(told) - 1].end
+        if any(not _OPEN.issuperset(clause.marks) for clause in holding) or cuts_number(reading.text, first, last):
+            continue
+        held = [word.text for word in reading.found[holding[0].start : holding[-1].end]]
+        if not key_objection(key, value, held, held, given=False):
+            opens, ends = reading.found[holding[0].start].start, reading.found[holding[-1].end - 1].end
+            return Proof("", cut_out(reading.text, first, last, value), original(reading.text[opens:ends]))
+    return Proof("the user never said it")
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def undo(memory: Memory, version: int, provisional: Provisional, memory_tokens: 
     )
 
 
-def admit_replacement(  # noqa: PLR0913 - all but what it works on go by name
+def admit_replacement(  # noqa: PLR0913 - what admit takes, and what it replaces
     memory: Memory,
     provisional: Provisional,
     delta: Delta,
@@ -48,6 +48,7 @@ def admit_replacement(  # noqa: PLR0913 - all but what it works on go by name
     memory_tokens: int,
     factor: float = 1.0,
     forbidden_echoes: Sequence[str] = (),
+    affirmed_confirms: bool = False,
 ) -> Admitted:
     """Apply what a delta proves to a memory without what the provisional version added, and name all that left.
 
@@ -69,6 +70,7 @@ def admit_replacement(  # noqa: PLR0913 - all but what it works on go by name
         memory_tokens=memory_tokens,
         factor=factor,
         forbidden_echoes=forbidden_echoes,
+        affirmed_confirms=affirmed_confirms,
     )
     return Admitted(admitted.memory, _tell(memory, base, admitted))
 

@@ -4,17 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from chat_memory.models import Change, Fact, Memory, ProposedFact, Refused, Rejected, Replaced
+from chat_memory.models import Change, Fact, Memory, Outcome, ProposedFact, Refused, Rejected, Replaced
 from chat_memory.prompts.eviction import choose_leaving
-from chat_memory.prompts.keys import renames
+from chat_memory.prompts.keys import names_same, renames
 from chat_memory.prompts.proof import Evidence, Verdict
 from chat_memory.prompts.rejections import Rejections
-from chat_memory.prompts.summaries import append_lines, name_left
+from chat_memory.prompts.summaries import SUMMARY_SHARE, append_lines, name_left
 from chat_memory.prompts.tokens import count_facts, count_tokens, fit_words
 from chat_memory.prompts.words import key_words, words
 
-SUMMARY_SHARE = 0.7
-"""Most of the used cap a summary may take, so that a long one cannot push out every assumption."""
 SENTENCE_TOKENS = 80
 """Longest sentence kept in place of a fact, tokens: as long as a line of the extractive summary."""
 NO_ROOM = "no room among the facts: its sentence went to the summary"
@@ -54,6 +52,7 @@ class Revision:
     refused: list[Refused] = field(default_factory=list[Refused])
     evicted: list[Fact] = field(default_factory=list[Fact])
     sentences: list[str] = field(default_factory=list[str])
+    withheld: list[str] = field(default_factory=list[str])
     labels: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     costs: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     numbered: int = 0
@@ -64,19 +63,21 @@ class Revision:
         confirmed, inferred = _by_id(memory.user_confirmed), _by_id(memory.llm_inferred)
         return cls(version, limit, facts_limit, confirmed, inferred, memory.rejected, Rejections(memory.rejected))
 
-    def settle(self, proposal: ProposedFact, evidence: Evidence) -> None:
-        """Give one proposal the place its evidence earns; what a person rejected has none."""
+    def find_confirmed(self, key: str) -> Fact | None:
+        """Find the confirmed fact that has a key, as far as this version has come."""
+        return next((fact for fact in self.confirmed.values() if self._same_key(fact.key, key)), None)
+
+    def refuse_rejected(self, proposal: ProposedFact) -> Verdict | None:
+        """Refuse what a person rejected, where nothing later says it (rule 4)."""
         objection = self.rejections.object_to(proposal)
-        if objection:
-            self._refuse(proposal, objection, dropped=True)
-            return
-        if proposal.op == "retract":
-            self._retract(proposal, evidence)
-            return
-        known = next((fact for fact in self.confirmed.values() if self._same_key(fact.key, proposal.key)), None)
-        verdict = evidence.weigh(proposal, known)
+        return Verdict("", reason=objection) if objection else None
+
+    def settle(self, proposal: ProposedFact, verdict: Verdict) -> None:
+        """Give one proposal the place its evidence earns."""
         if verdict.field == "":
-            self._refuse(proposal, verdict.reason, dropped=True)
+            self._refuse(proposal, verdict.reason, "dropped")
+        elif verdict.field == "quarantine":
+            self._refuse(proposal, verdict.reason, "quarantined")
         elif verdict.field == "user_confirmed":
             self._confirm(proposal, verdict)
         else:
@@ -85,7 +86,12 @@ class Revision:
     def refuse_rest(self, rest: Sequence[ProposedFact], reason: str) -> None:
         """Name the first of the proposals nobody judges, and count them."""
         if rest:
-            self._refuse(rest[0], f"{reason}: {len(rest)} were not read, this one first", dropped=True)
+            self._refuse(rest[0], f"{reason}: {len(rest)} were not read, this one first", "dropped")
+
+    def withhold(self, kept: str, instructions: Sequence[str]) -> str | None:
+        """Take a summary without what read like instructions, which is named; None when nothing else was in it."""
+        self.withheld.extend(instructions)
+        return kept if kept or not instructions else None
 
     def texts(self) -> list[str]:
         """List the keys and values of all facts."""
@@ -118,7 +124,7 @@ class Revision:
             replaced=tuple(self.replaced),
             refused=tuple(self.refused),
             evicted=tuple(self.evicted),
-            left_summary=name_left(old_summary, [kept, *self.texts()], [*told, *trimmed]),
+            left_summary=(*self.withheld, *name_left(old_summary, [kept, *self.texts()], [*told, *trimmed])),
         )
         return Admitted(memory, change)
 
@@ -129,16 +135,17 @@ class Revision:
 
     def _confirm(self, proposal: ProposedFact, verdict: Verdict) -> None:
         """Admit what the user stated: renew the fact that says so already, or replace what it contradicts."""
-        proposal = proposal.model_copy(update={"value": verdict.value, "quote": verdict.quote})
+        said = {"value": verdict.value, "quote": verdict.quote, "source_seq": verdict.source_seq or proposal.source_seq}
+        proposal = proposal.model_copy(update=said)
         rivals = self._rivals(proposal, [*self.confirmed.values(), *self.inferred.values()])
         self._note_orphan(proposal, rivals)
         same = next((fact for fact in rivals if self._says_same(fact, proposal)), None)
         if same is not None and same.id in self.confirmed:
-            self._renew(self.confirmed, same)
+            self._renew(self.confirmed, same, proposal)
             return
         later = next((fact for fact in rivals if fact.id in self.confirmed and _is_newer(fact, proposal)), None)
         if later is not None:
-            self._refuse(proposal, f"the user said otherwise later, in turn {later.source_seq}", dropped=True)
+            self._refuse(proposal, f"the user said otherwise later, in turn {later.source_seq}", "dropped")
             return
         new = self._fact(proposal, verdict) if same is None else _promoted(same, proposal, self.version)
         gone = [fact for fact in rivals if fact is not same and not _is_newer(fact, proposal)]
@@ -169,28 +176,28 @@ class Revision:
         for old in gone:
             if self.confirmed.pop(old.id, None) is not None:
                 self.replaced.append(Replaced(old=old, new=None))
-        self._refuse(proposal, NO_ROOM)
+        self._refuse(proposal, NO_ROOM, "demoted")
         sentence = " ".join(proposal.quote.split())
         self.sentences.append(fit_words(f"[{proposal.source_seq}] user: {sentence}", SENTENCE_TOKENS))
 
     def _infer(self, proposal: ProposedFact, verdict: Verdict) -> None:
         """Admit an assumption; it may replace assumptions, never a confirmed fact."""
-        if any(self._says_same(fact, proposal) for fact in self.confirmed.values()):
-            self._refuse(proposal, verdict.reason or "already confirmed", dropped=True)
+        if any(_echoes(fact, proposal) for fact in self.confirmed.values()):
+            self._refuse(proposal, verdict.reason or "already confirmed", "dropped")
             return
         rivals = self._rivals(proposal, list(self.inferred.values()))
         objection = self._object(proposal, verdict, rivals)
         if objection:
-            self._refuse(proposal, objection, dropped=True)
+            self._refuse(proposal, objection, "dropped")
             return
         protected = proposal.replaces in self.confirmed
         if protected or verdict.reason:
-            self._refuse(proposal, verdict.reason or "only the user's own words replace a confirmed fact")
+            self._refuse(proposal, verdict.reason or "only the user's own words replace a confirmed fact", "demoted")
         else:
             self._note_orphan(proposal, rivals)
         same = next((fact for fact in rivals if self._says_same(fact, proposal)), None)
         if same is not None:
-            self._renew(self.inferred, same)
+            self._renew(self.inferred, same, proposal)
         else:
             self._place(self.inferred, self._fact(proposal, verdict), rivals, added=True)
 
@@ -202,16 +209,16 @@ class Revision:
         later = next((fact for fact in others if _is_newer(fact, proposal)), None)
         return f"turn {later.source_seq} says otherwise, and is later" if later else ""
 
-    def _retract(self, proposal: ProposedFact, evidence: Evidence) -> None:
+    def retract(self, proposal: ProposedFact, evidence: Evidence) -> None:
         """Remove a fact; a confirmed one only by the user's own words about it."""
         holder = self.confirmed if proposal.replaces in self.confirmed else self.inferred
         old = holder.get(proposal.replaces)
         if old is None:
-            self._refuse(proposal, "there is no such fact", dropped=True)
+            self._refuse(proposal, "there is no such fact", "dropped")
             return
         reason = evidence.weigh_retraction(proposal, old, confirmed=holder is self.confirmed)
         if reason:
-            self._refuse(proposal, reason, dropped=True)
+            self._refuse(proposal, reason, "dropped")
             return
         del holder[old.id]
         self.replaced.append(Replaced(old=old, new=None))
@@ -262,12 +269,13 @@ class Revision:
             self.added.append(new)
         holder[new.id] = new
 
-    def _renew(self, holder: dict[str, Fact], fact: Fact) -> None:
-        if fact.last_version < self.version:
+    def _renew(self, holder: dict[str, Fact], fact: Fact, proposal: ProposedFact) -> None:
+        """Note that a fact was said again; one turn says a thing once, however often it is retold."""
+        if fact.last_version < self.version and proposal.source_seq > fact.source_seq:
             holder[fact.id] = self.renewed[fact.id] = fact.model_copy(update={"last_version": self.version})
 
-    def _refuse(self, proposal: ProposedFact, reason: str, *, dropped: bool = False) -> None:
-        self.refused.append(Refused(proposal=proposal, reason=reason, outcome="dropped" if dropped else "demoted"))
+    def _refuse(self, proposal: ProposedFact, reason: str, outcome: Outcome) -> None:
+        self.refused.append(Refused(proposal=proposal, reason=reason, outcome=outcome))
 
     def _fact(self, proposal: ProposedFact, verdict: Verdict) -> Fact:
         """Make a fact with an id no version had: the version being written, and a number within it."""
@@ -285,6 +293,11 @@ class Revision:
             first_version=self.version,
             last_version=self.version,
         )
+
+
+def _echoes(fact: Fact, proposal: ProposedFact) -> bool:
+    """Tell whether an assumption only repeats a confirmed fact, under its key or another for the same attribute."""
+    return _same_value(fact.value, proposal.value) and (fact.key == proposal.key or names_same(fact.key, proposal.key))
 
 
 def _is_newer(fact: Fact, proposal: ProposedFact) -> bool:

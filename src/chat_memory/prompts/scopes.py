@@ -10,9 +10,9 @@ from typing import Literal
 
 from chat_memory.prompts.words import lexicon
 
-Scope = Literal["negation", "condition", "report", "question", "quotation"]
+Scope = Literal["negation", "condition", "report", "past", "question", "quotation"]
 
-SCOPES: tuple[Scope, ...] = ("negation", "condition", "report")
+SCOPES: tuple[Scope, ...] = ("negation", "condition", "report", "past")
 """Those a value can carry with it: `not vegan`. A question or a quotation states nothing, whatever the value says."""
 
 NEGATIONS = lexicon(
@@ -40,6 +40,14 @@ REPORTS = lexicon(
     "said says told tells claims claimed thinks believes wrote writes asked asks replied insists according allegedly"
     " supposedly sagte sagt dijo dice disse сказал сказала"
 )
+_PAST = lexicon("formerly previously früher antes avant prima vroeger раньше")
+"""What was: `I used to live in Rome` says nothing of today."""
+_STATES = frozenset({"lived", "worked"})
+"""Past too, unless `I have lived here for a year`."""
+_ACCUSTOMED = lexicon("am i'm is it's are you're we're they're be been being was were get gets getting got not")
+"""Before `used to` these make it a habit, not a past: `I'm used to the cold`."""
+_PERFECT = lexicon("have i've we've having")
+_AFFIRMS = lexicon("yes yeah yep yup correct right exactly indeed sure ok okay true absolutely definitely perfect")
 OWN_VOICE = frozenset({"i", "we", "i've", "we've", "already", "just"})
 """Before a report these make it the user's own: `as I said`."""
 
@@ -96,6 +104,11 @@ def cjk_marked(scope: Scope, words: Sequence[str]) -> bool:
     return not joined.isascii() and any(kind == scope and found.search(joined) for kind, found in _CJK_MARKERS)
 
 
+def affirms(words: Sequence[str]) -> bool:
+    """Tell whether words say yes, and nothing against it."""
+    return words[:1] != [] and words[0] in _AFFIRMS and marker("negation", words) < 0 and "but" not in words
+
+
 def contrasts(words: Sequence[str], place: int) -> bool:
     """Tell whether the word at `place` opens what does not hold: `instead of five`."""
     return words[place] in CONTRASTS and words[place + 1 : place + 2] in (["of"], ["than"])
@@ -127,7 +140,16 @@ def _marks(scope: Scope, words: Sequence[str], place: int, word: str) -> bool:
         return word.endswith("n't") or contrasts(words, place) or (word in NEGATIONS and not _answers(words, place))
     if scope == "condition":
         return word in CONDITIONS or (word == "say" and (place == 0 or words[place - 1] in {"'s", "us", "let's"}))
+    if scope == "past":
+        return _is_past(words, place, word)
     return scope == "report" and word in REPORTS and not OWN_VOICE.intersection(words[max(place - 2, 0) : place])
+
+
+def _is_past(words: Sequence[str], place: int, word: str) -> bool:
+    before = words[max(place - 2, 0) : place]
+    if word == "used":
+        return words[place + 1 : place + 2] == ["to"] and _ACCUSTOMED.isdisjoint(before[-1:])
+    return word in _PAST or (word in _STATES and _PERFECT.isdisjoint(before))
 
 
 def _answers(words: Sequence[str], place: int) -> bool:

@@ -34,9 +34,14 @@ class Line:
         return f"[{self.seq}] {self.role}: {self.text}" if self.role else self.text
 
 
+def strip_code(content: str) -> str:
+    """Take fenced code out of a turn."""
+    return _FENCE.sub("\n", content) if "```" in content else content
+
+
 def split_sentences(content: str) -> list[str]:
     """Split a turn into single-line sentences, without code blocks and list marks; at most `TURN_SENTENCES`."""
-    pieces = [piece for piece in _BREAK.split(_FENCE.sub("\n", f"\n{content}")) if piece]
+    pieces = [piece for piece in _BREAK.split(strip_code(f"\n{content}")) if piece]
     if len(pieces) > TURN_SENTENCES:
         pieces = pieces[: TURN_SENTENCES // 2] + pieces[-TURN_SENTENCES // 2 :]
     flat = (" ".join(piece[:SENTENCE_CHARS].split()) for piece in pieces)

@@ -15,7 +15,7 @@ _MONTH = (
 )
 _DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _PATTERNS: dict[SpanType, str] = {
-    "email": r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63})+",
+    "email": r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63})+|\[EMAIL_[0-9a-f]{8}\]",  # or what stands for one
     "url": r"\b(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]']",
     "money": r"[$€£¥₹]\s?\d{1,12}(?:[.,]\d{1,3}){0,4}[km]?\b"
     r"|\b\d{1,12}(?:[.,]\d{1,3}){0,4}[km]?\s?(?:dollars|euros|pounds|usd|eur|gbp|bucks|rupees|yen)\b",
@@ -23,7 +23,7 @@ _PATTERNS: dict[SpanType, str] = {
     rf"|\b\d{{4}}-\d{{2}}-\d{{2}}\b|\b\d{{1,2}}/\d{{1,2}}/\d{{2,4}}\b"
     rf"|\b(?:(?:next|this)\s)?{_DAY}(?:\s(?:next|this)\sweek)?\b|(?<!after\s)\btomorrow\b",
     "time": r"\b\d{1,2}(?:[:.]\d{2})?\s?(?:am|pm|a\.m|p\.m)\b|\b(?:[01]?\d|2[0-3]):[0-5]\d\b|\b(?:noon|midnight)\b",
-    "phone": r"(?<![\w.])\+?\(?\d{1,5}\)?(?:[ .-]?\d{2,5}){2,5}(?![\w-])",
+    "phone": r"\[PHONE_[0-9a-f]{8}\]|(?<![\w.])\+?\(?\d{1,5}\)?(?:[ .-]?\d{2,5}){2,5}(?![\w-])",
     "count": rf"\b(?:\d{{1,6}}|{_NUMBER_WORDS})\s(?:[a-z]{{3,20}}s|people|children|men|women)\b",
     "number": rf"\b(?:\d{{1,6}}|{_NUMBER_WORDS})\b(?![\w/%.]\d)",
 }
@@ -79,4 +79,5 @@ def _kind(match: re.Match[str]) -> SpanType:
 
 def _is_phone(text: str, span: Span) -> bool:
     digits = sum(sign.isdigit() for sign in span.text)
-    return digits in _PHONE_DIGITS and (span.text.startswith("+") or _PHONE_CUE.search(text) is not None)
+    told = span.text.startswith("+") or _PHONE_CUE.search(text) is not None
+    return span.text.startswith("[") or (digits in _PHONE_DIGITS and told)

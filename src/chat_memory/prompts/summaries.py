@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 
 from chat_memory.errors import RejectedDeltaError
+from chat_memory.prompts.instructions import find_instruction
 from chat_memory.prompts.sentences import split_sentences
 from chat_memory.prompts.tokens import count_tokens, fit_words
 from chat_memory.prompts.words import content_words, iterate_words, surface, words
@@ -17,11 +18,14 @@ _REFUSAL = re.compile(
     r"|unable to (?:summari[sz]e|comply)",
     re.IGNORECASE,
 )
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
 _LABEL = re.compile(r"^\[\d+\] [a-z]+: ")
 _MARK = re.compile(r"\d[\w.,:/-]*\w|\d|(?<=\w )[A-Z][\w'-]*\w|(?<=, )[A-Z][\w'-]*\w")
 
 COMPACT_SHARE = 0.5
 """Share of the used cap that a summary may always be compacted to; a longer one may lose what it must for that."""
+SUMMARY_SHARE = 0.95
+"""Most of the used cap a summary may take, so that a long one cannot push out every assumption."""
 SHRUNK = 0.75
 """A summary below this share of the old one's tokens has been compacted."""
 KEPT = 0.5
@@ -64,6 +68,34 @@ def check_echoes(summary: str, echoes: Sequence[str], said: Collection[str]) -> 
         example = _joined(echo)
         if example.strip() and example in heard and not any(example in _joined(text) for text in said):
             raise RejectedDeltaError(reason=f"the summary repeats the prompt's example {echo[:40]!r}")
+
+
+def quarantine_lines(summary: str, old: str) -> tuple[str, list[str]]:
+    """Part a summary from the sentences that read like instructions to a model, each named with the reason (rule 6).
+
+    Lines of the old summary have passed before.
+    """
+    passed = set(old.splitlines())
+    kept: list[str] = []
+    withheld: list[str] = []
+    for line in summary.splitlines():
+        rest, found = (line, []) if line in passed else _quarantine_sentences(line)
+        withheld += [f"quarantined, {reason}: {text[:LEFT_CHARS]}" for text, reason in found]
+        kept += [rest] if rest or not found else []
+    return "\n".join(kept), withheld[:LEFT_ITEMS]
+
+
+def _quarantine_sentences(line: str) -> tuple[str, list[tuple[str, str]]]:
+    """Part a line; one that names its turn is one sentence, and so is one that reads so only as a whole."""
+    label = _LABEL.match(line)
+    own = label is not None and label[0].endswith(" user: ")
+    reason = find_instruction(line, users_own=own)
+    if not reason:
+        return line, []
+    sentences = [line] if label else _SENTENCE_END.split(line)
+    found = [(text, why) for text in sentences if (why := find_instruction(text, users_own=own))]
+    rest = " ".join(text for text in sentences if not find_instruction(text, users_own=own))
+    return ("", [(line, reason)]) if find_instruction(rest, users_own=own) else (rest, found)
 
 
 def fit_lines(summary: str, room: int) -> tuple[str, list[str]]:

@@ -41,7 +41,7 @@ class Summarizer(Protocol):
 
     @property
     def echoes(self) -> Sequence[str]:
-        """Texts of its own instructions that no summary may repeat: the gate looks for them."""
+        """Texts of its own instructions that no summary and, as `key: value`, no fact may repeat: the gate looks."""
         ...
 
     @property

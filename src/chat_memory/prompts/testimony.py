@@ -40,7 +40,7 @@ _EDGE = re.compile(
 
 
 def find_testimony(turns: Iterable[Turn], confirmed: Sequence[Fact], room: int) -> list[ProposedFact]:
-    """Find what the user states or corrects in the turns of a fold; confirmed facts stay within `room` tokens."""
+    """Find what the user states or corrects in the turns of a fold; `room`: tokens of a memory's confirmed facts."""
     known = _Known(room)
     for fact in confirmed:
         known.hold(fact)
@@ -176,7 +176,8 @@ def _propose(statement: Statement, quote: str, seq: int, known: _Known) -> Propo
         first_version=0,
         last_version=0,
     )
-    if not known.take(fact, 1.0 if statement.kind is None else SPANS_SHARE):
+    is_bare = statement.kind is not None
+    if not known.take(fact, SPANS_SHARE if is_bare else 1.0) and is_bare:  # others the gate refuses by name
         return None
     same = old is not None and words(old.value) == words(statement.value)
     return ProposedFact(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from chat_memory.models import Fact, Memory
+from chat_memory.models import Fact, Memory, ProposedFact
 
 _PIECE = re.compile(
     r" ?[A-Za-z]{1,7}"  # a short word with its space, or a part of a long one
@@ -49,7 +49,7 @@ _count_short = lru_cache(maxsize=512)(_count)
 """A fold asks for the same few texts several times over."""
 
 
-def count_facts(facts: Iterable[Fact]) -> int:
+def count_facts(facts: Iterable[Fact | ProposedFact]) -> int:
     """Estimate the tokens of facts as a reader sees them: key and value, without evidence."""
     return sum(count_tokens(fact.key) + count_tokens(fact.value) + FACT_TOKENS for fact in facts)
 

@@ -104,12 +104,14 @@ def describe(function: ToolFunction, annotations: ToolAnnotations) -> Entry:
 
 
 def output_schema(reply: Any) -> Schema:  # noqa: ANN401 - a model or a union of models
-    """Describe a reply, or the fields of several possible ones, as one object: eras before 2026 know no other root."""
+    """Describe a reply, or the fields of several possible ones, as one object: eras before 2026 know no other root.
+
+    Fields by their type only: what stands in them the reply shows, and every client pays for the list.
+    """
     properties: Schema = {}
     for model in get_args(reply) or (reply,):
-        properties |= slim(model.model_json_schema(), "description", "additionalProperties", "format", "default")[
-            "properties"
-        ]
+        for name, field in slim(model.model_json_schema())["properties"].items():
+            properties[name] = {key: value for key, value in field.items() if key in {"type", "enum"}}
     return {"type": "object", "properties": properties}
 
 

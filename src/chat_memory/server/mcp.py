@@ -55,7 +55,7 @@ from chat_memory.server.resources import TEMPLATE, WATCHES, Deliver, Watchers, c
 from chat_memory.server.tasks import CreateTaskResult, Tasks, created, may_start, refuse_undeclared_watch
 from chat_memory.storage.tasks import Task
 from chat_memory.telemetry import Event, log
-from chat_memory.tools.fence import fence, render
+from chat_memory.tools.fence import fence, quote, render, structure
 from chat_memory.tools.get_memory import list_chats, read_memory
 
 Context: TypeAlias = ServerRequestContext[Any, Any]
@@ -150,7 +150,9 @@ class MemoryServer:
         reply = await list_chats(opened.box, caller)
         return ListResourcesResult(
             resources=[
-                Resource(uri=uri_of(chat.chat_id), name=chat.chat_id, description=chat.first_line, mime_type=JSON)
+                Resource(
+                    uri=uri_of(chat.chat_id), name=chat.chat_id, description=quote(chat.first_line), mime_type=JSON
+                )
                 for chat in reply.chats
             ]
         )
@@ -273,7 +275,7 @@ def show(reply: BaseModel) -> CallToolResult:
     """Write a reply for the model, and as data for its program."""
     return CallToolResult(
         content=[TextContent(text=fence(reply))],
-        structured_content=reply.model_dump(mode="json", exclude_none=True),
+        structured_content=structure(reply),
     )
 
 

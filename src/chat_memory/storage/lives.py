@@ -11,6 +11,7 @@ from chat_memory.storage import (
     conversations,
     memory_versions,
     receipts,
+    redaction_salts,
     tasks,
     turns,
 )
@@ -21,6 +22,7 @@ DELETIONS = {
     "turns": turns.QUERIES["delete_turns"],
     "receipts": receipts.QUERIES["delete_receipts"],
     "tasks": tasks.QUERIES["delete_tasks"],
+    "salts": redaction_salts.QUERIES["delete_salt"],
     "memory": chat_metadata.QUERIES["delete_memory"],
     "versions": memory_versions.QUERIES["delete_versions"],
     "conversations": conversations.QUERIES["delete_conversation"],
@@ -38,7 +40,8 @@ async def forget(db: Database, owner: str, key: ChatKey) -> dict[str, int]:
 
     async def delete_all(session: Session) -> dict[str, int]:
         if await chat_work.lock_chat(session, key, owner) is None:
-            return dict.fromkeys(DELETIONS, 0)
+            # a salt may be older than its chat, and outlive a first call that failed
+            return dict.fromkeys(DELETIONS, 0) | {"salts": await session.execute(DELETIONS["salts"], *key)}
         counts = {name: await session.execute(query, *key) for name, query in DELETIONS.items()}
         await audit_log.record_action(session, owner, "forget", counts)
         await bell.ring(session, Ring(key, grew=False))

@@ -25,14 +25,19 @@ GROUP_CHATS = 50
 PENDING_TURNS = 300
 """Most pending turns one read shows: with a worker alive there are few, without one the rest is counted and named."""
 
-
 SHORT_CHARACTERS = 200
 """How much of a pending turn is read once the newer ones fill any reply: what a shortened turn shows."""
+RECALL_TURNS = 4_000
+"""Most turns one query searches, newest first."""
+RECALL_BYTES = 1_000_000
+"""Most bytes of them, a longer turn counted as RECALL_CHARACTERS: a chat as long as a model's whole context."""
+RECALL_CHARACTERS = 16_000
+"""How much of a turn a query searches, from its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
-class PendingTurn:
-    """A turn not folded yet, cut to what a reply can hold; `characters` is its full length."""
+class CutTurn:
+    """A turn, cut to what a reply can hold or recall reads; `characters` is its full length."""
 
     seq: int
     role: Role
@@ -43,7 +48,10 @@ class PendingTurn:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A chat at one moment: memory, cursor and newest pending turns, oldest first."""
+    """A chat at one moment: memory, cursor and newest pending turns, oldest first.
+
+    `ledger` is what `read_ledger` reads: the turns a query searches.
+    """
 
     owner: str
     birth: UUID
@@ -53,18 +61,29 @@ class Snapshot:
     lag_ms: int
     stored: StoredMemory
     token_count: int
-    pending: list[PendingTurn]
+    pending: list[CutTurn]
+    ledger: str = ""
+
+    def read_ledger(self) -> list[CutTurn]:
+        """Read the chat's newest turns, folded or not, oldest first; a megabyte takes milliseconds."""
+        return TURNS.validate_json(self.ledger) if self.ledger else []
 
 
-PENDING = TypeAdapter(list[PendingTurn])
+TURNS = TypeAdapter(list[CutTurn])
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a reader asks for: a chat, and how many characters of pending turns it has room for."""
+    """What a reader asks for: a chat, how many characters of pending turns it has room for, and whether it recalls."""
 
     key: ChatKey
     characters: int
+    recalls: bool = False
+
+    @property
+    def size(self) -> int:
+        """Most text that comes back."""
+        return self.characters + RECALL_BYTES * self.recalls
 
 
 @dataclass(slots=True)
@@ -76,9 +95,7 @@ class Snapshots:
 
     def __post_init__(self) -> None:
         """Group what is asked for."""
-        self._grouper = Grouper(
-            self._read_group, GROUP_CHATS, attrgetter("characters"), GROUP_CHARACTERS, leaders=LEADERS
-        )
+        self._grouper = Grouper(self._read_group, GROUP_CHATS, attrgetter("size"), GROUP_CHARACTERS, leaders=LEADERS)
 
     async def read(self, look: Look) -> "Snapshot | None":
         """Read a chat; None for one that does not exist.
@@ -105,6 +122,10 @@ async def read_snapshots(session: Session, looks: Sequence[Look]) -> "list[Snaps
         session.drift,
         PENDING_TURNS,
         SHORT_CHARACTERS,
+        [look.recalls for look in looks],
+        RECALL_TURNS,
+        RECALL_BYTES,
+        RECALL_CHARACTERS,
         seconds=READ_SECONDS,
     )
     read: list[Snapshot | ValueError | None] = [None] * len(looks)
@@ -126,5 +147,6 @@ def _snapshot(row: Record) -> Snapshot:
         lag_ms=row["lag_ms"],
         stored=NO_MEMORY if row["version"] is None else read_stored(row),
         token_count=row["token_count"] or 0,
-        pending=PENDING.validate_json(row["pending_turns"]) if row["pending_turns"] else [],
+        pending=TURNS.validate_json(row["pending_turns"]) if row["pending_turns"] else [],
+        ledger=row["ledger_turns"] or "",
     )

@@ -153,7 +153,7 @@ async def _ask(
 async def _admit_first(box: Toolbox, claim: Claim, starting: Starting, draft: Draft) -> Next:
     """Run the gate against the memory the fold starts from, with the turns it has read, and others only if cited."""
     known = {turn.seq: turn for turn in starting.pending}
-    seqs = _cited(claim, starting.stored.memory, draft)
+    seqs = _cited(box, claim, starting.stored.memory, draft)
     if not seqs <= known.keys():
         known |= await box.db.run(lambda session: turns.read_turns(session, claim.key, seqs - known.keys()))
     return await _admit(box, starting.stored, draft, {seq: known[seq] for seq in sorted(seqs) if seq in known})
@@ -165,7 +165,7 @@ async def admit_draft(box: Toolbox, session: Session, claim: Claim, stored: Stor
     Raises:
         RejectedDeltaError: nothing of it can be admitted.
     """
-    seqs = _cited(claim, stored.memory, draft)
+    seqs = _cited(box, claim, stored.memory, draft)
     return await _admit(box, stored, draft, await turns.read_turns(session, claim.key, seqs))
 
 
@@ -180,6 +180,7 @@ async def _admit(box: Toolbox, stored: StoredMemory, draft: Draft, cited: Mappin
         memory_tokens=cap,
         factor=draft.counting.factor,
         forbidden_echoes=echoes,
+        affirmed_confirms=box.settings.affirmed_confirms,
     )
     said = sum(len(turn.content) for turn in cited.values())
     admitted = await run_paced(decide, said + _count_characters(draft.delta))
@@ -191,8 +192,13 @@ def _count_characters(delta: Delta) -> int:
     return len(delta.summary or "") + sum(len(fact.value) + len(fact.quote) for fact in delta.facts)
 
 
-def _cited(claim: Claim, memory: Memory, draft: Draft) -> set[int]:
-    """Name the turns a delta leans on and may: those of this fold, and those that already prove a fact."""
+def _cited(box: Toolbox, claim: Claim, memory: Memory, draft: Draft) -> set[int]:
+    """Name the turns a delta leans on and may: those of this fold, and those that already prove a fact.
+
+    Where a yes may confirm, it leans on what was asked and said before.
+    """
     evidence = {fact.source_seq for fact in (*memory.user_confirmed, *memory.llm_inferred)}
     cited = {proposed.source_seq for proposed in draft.delta.facts}
+    if box.settings.affirmed_confirms and any(proposed.basis == "user_affirmed" for proposed in draft.delta.facts):
+        cited |= evidence.union(range(claim.cursor.done_seq + 1, draft.upto_seq + 1))
     return {seq for seq in cited if claim.cursor.done_seq < seq <= draft.upto_seq or seq in evidence}

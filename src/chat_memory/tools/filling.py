@@ -7,10 +7,13 @@ from typing import Literal
 from pydantic import BaseModel
 
 from chat_memory.models import Fact, Memory
+from chat_memory.prompts.coverage import choose_lines
+from chat_memory.prompts.sentences import parse_lines
 from chat_memory.prompts.tokens import count_facts, count_tokens, facts_room
-from chat_memory.replies import Evidence, MemoryReply, Omitted, TurnReply
-from chat_memory.storage.snapshots import PendingTurn, Snapshot
+from chat_memory.replies import Evidence, MemoryReply, Omitted, Recalled, TurnReply
+from chat_memory.storage.snapshots import CutTurn, Snapshot
 from chat_memory.tools.fence import count_reply, render
+from chat_memory.tools.recall import Recollection, count_recalled, drop_repeated
 
 SHORTENED_CHARACTERS = 160
 """What an older pending turn is cut to when it does not fit whole: about one sentence."""
@@ -25,15 +28,28 @@ ADVICE = {
     "update_memory.",
 }
 NOBODY = MemoryReply(chat_id="")
+RECALL_SHARE = 0.75
+"""Share of a reply that is kept for what answers a query; what it leaves over is the summary's."""
+ITEM_TOKENS = 2
+"""What stands between two items of a reply."""
 LEAST_SPARE = 24
 """Tokens of a reply that may stay unused though something is left out: about what a fact or a short line takes."""
 TRIES = 4
 """How often a reply with room to spare is filled anew: the parts of a reply cost less together than one by one."""
 
 
-def fill_reply(chat_id: str, snapshot: Snapshot, max_tokens: int, memory_tokens: int, *, evidence: bool) -> MemoryReply:
-    """Build the reply that fits `max_tokens`: confirmed, newest pending, older pending, summary, inferred."""
-    fill = partial(_fill, shorten_id(chat_id, max_tokens // 4), snapshot, memory_tokens, evidence=evidence)
+def fill_reply(
+    chat_id: str,
+    snapshot: Snapshot,
+    max_tokens: int,
+    memory_tokens: int,
+    *,
+    evidence: bool,
+    recollection: Recollection | None = None,
+) -> MemoryReply:
+    """Build the reply that fits `max_tokens`: confirmed, newest pending, older pending, recall, summary, inferred."""
+    echoed = shorten_id(chat_id, max_tokens // 4)
+    fill = partial(_fill, echoed, snapshot, memory_tokens, recollection, evidence=evidence)
     room = max_tokens
     reply = fill(room)
     while (spare := max_tokens - count_reply(reply)) < 0 < room:
@@ -57,7 +73,15 @@ def shorten_id(chat_id: str, tokens: int) -> str:
     return shown if shown == chat_id else f"{shown}…"
 
 
-def _fill(chat_id: str, snapshot: Snapshot, memory_tokens: int, room: int, *, evidence: bool) -> MemoryReply:
+def _fill(
+    chat_id: str,
+    snapshot: Snapshot,
+    memory_tokens: int,
+    recollection: Recollection | None,
+    room: int,
+    *,
+    evidence: bool,
+) -> MemoryReply:
     memory = snapshot.stored.memory
     size = size_of(memory, memory_tokens)
     envelope = MemoryReply(
@@ -71,13 +95,16 @@ def _fill(chat_id: str, snapshot: Snapshot, memory_tokens: int, room: int, *, ev
         advice=ADVICE.get(size),
     )
     filling = _Filling(room - count_reply(envelope))
+    kept = filling.set_aside(RECALL_SHARE if recollection else 0)
     confirmed = filling.take_facts(memory.user_confirmed, evidence=evidence)
     pending = filling.take_turns(snapshot.pending)
-    summary = filling.take_lines(memory.general_summary)
+    recalled = filling.take_recalled(recollection, kept, pending) if recollection else ()
+    told = drop_repeated(memory.general_summary, recalled)
+    summary = filling.take_lines(told)
     inferred = filling.take_facts(memory.llm_inferred, evidence=evidence)
     left_out = {
         "user_confirmed": len(memory.user_confirmed) - len(confirmed),
-        "general_summary": len(memory.general_summary.splitlines()) - len(summary.splitlines()),
+        "general_summary": len(told.splitlines()) - len(summary.splitlines()),
         "llm_inferred": len(memory.llm_inferred) - len(inferred),
     }
     return envelope.model_copy(
@@ -87,6 +114,7 @@ def _fill(chat_id: str, snapshot: Snapshot, memory_tokens: int, room: int, *, ev
             "pending_omitted": _omitted(snapshot, pending),
             "general_summary": summary,
             "llm_inferred": inferred,
+            "recall": recalled if recollection else None,
             "left_out": {field: count for field, count in left_out.items() if count} or None,
         }
     )
@@ -119,11 +147,26 @@ class _Filling:
 
     def _take(self, item: BaseModel | str) -> bool:
         """Take an item's tokens if there is room for them."""
-        cost = count_tokens(item if isinstance(item, str) else render(item)) + 2
+        cost = count_tokens(item if isinstance(item, str) else render(item)) + ITEM_TOKENS
         if cost > self.room:
             return False
         self.room -= cost
         return True
+
+    def set_aside(self, share: float) -> int:
+        """Keep a share of the room for what is taken later, tokens."""
+        kept = int(max(self.room, 0) * share)
+        self.room -= kept
+        return kept
+
+    def take_recalled(
+        self, recollection: Recollection, kept: int, pending: Sequence[TurnReply]
+    ) -> tuple[Recalled, ...]:
+        """Take what answers the query into the room that was kept for it, and give back what is left of that."""
+        shown = {turn.seq: len(turn.content) - (turn.cut_from is not None) for turn in pending}
+        recalled = recollection.pack(kept, shown)
+        self.room += kept - sum(map(count_recalled, recalled))
+        return recalled
 
     def take_facts(self, facts: Sequence[Fact], *, evidence: bool) -> dict[str, str | Evidence]:
         """Take the newest facts that fit, in their stored order."""
@@ -135,7 +178,7 @@ class _Filling:
                 shown[key] = (place, proof if evidence else fact.value)
         return {key: value for key, (_, value) in sorted(shown.items(), key=lambda item: item[1][0])}
 
-    def take_turns(self, pending: Sequence[PendingTurn]) -> tuple[TurnReply, ...]:
+    def take_turns(self, pending: Sequence[CutTurn]) -> tuple[TurnReply, ...]:
         """Take pending turns from the newest: whole while they fit, then shortened, never with a hole between."""
         shown: list[TurnReply] = []
         limits = [None, SHORTENED_CHARACTERS, LEAST_CUT_CHARACTERS]
@@ -148,13 +191,11 @@ class _Filling:
         return tuple(reversed(shown))
 
     def take_lines(self, text: str) -> str:
-        """Take the newest lines of a text that fit."""
-        shown: list[str] = []
-        for line in reversed(text.splitlines()):
-            if not self._take(line):
-                break
-            shown.append(line)
-        return "\n".join(reversed(shown))
+        """Take the lines of a text that fit, or those that cover most of it."""
+        if self._take(text):
+            return text
+        shown = "\n".join(map(str, choose_lines(parse_lines(text), self.room - ITEM_TOKENS)))
+        return shown if self._take(shown) else ""
 
 
 def prove(fact: Fact) -> Evidence:
@@ -171,7 +212,7 @@ def prove(fact: Fact) -> Evidence:
     )
 
 
-def cut(turn: PendingTurn, characters: int | None) -> TurnReply:
+def cut(turn: CutTurn, characters: int | None) -> TurnReply:
     """Show a turn whole, or its first `characters` with its full length beside them."""
     content = turn.content if characters is None else turn.content[:characters]
     whole = len(content) == turn.characters

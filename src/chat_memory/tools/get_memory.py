@@ -1,16 +1,20 @@
 """Read a chat's memory."""
 
+from functools import partial
+
 from chat_memory.models import Caller, chat_key
+from chat_memory.prompts.pacing import run_paced
 from chat_memory.replies import ChatLine, ChatListReply, DifferenceReply, MemoryReply, VersionsReply
 from chat_memory.storage import conversations
 from chat_memory.storage.conversations import LatestChat
 from chat_memory.storage.snapshots import Look
 from chat_memory.tools.fence import count_reply
 from chat_memory.tools.filling import fill_reply, shorten_id
-from chat_memory.tools.intake import check_chat_id
+from chat_memory.tools.intake import check_chat_id, check_query
 from chat_memory.tools.ownership import refuse_other_owner
-from chat_memory.tools.parameters import Detail, ListedChatId, MaxTokens, Since, Version
+from chat_memory.tools.parameters import Detail, ListedChatId, MaxTokens, Query, Since, Version
 from chat_memory.tools.past import list_versions, read_difference, read_past
+from chat_memory.tools.recall import Recollection
 from chat_memory.tools.toolbox import Toolbox
 
 DEFAULT_TOKENS = 3000
@@ -26,6 +30,7 @@ async def get_memory(
     box: Toolbox,
     caller: Caller,
     chat_id: ListedChatId = "",
+    query: Query = "",
     max_tokens: MaxTokens = DEFAULT_TOKENS,
     detail: Detail = "plain",
     version: Version = 0,
@@ -44,20 +49,31 @@ async def get_memory(
         return await read_difference(box, caller, chat_id, max_tokens, version=version, since=since)
     if version:
         return await read_past(box, caller, chat_id, max_tokens, version, evidence=detail == "evidence")
-    return await read_memory(box, caller, chat_id, max_tokens, detail)
+    return await read_memory(box, caller, chat_id, max_tokens, detail, query)
 
 
 async def read_memory(
-    box: Toolbox, caller: Caller, chat_id: str, max_tokens: int = DEFAULT_TOKENS, detail: Detail = "plain"
+    box: Toolbox,
+    caller: Caller,
+    chat_id: str,
+    max_tokens: int = DEFAULT_TOKENS,
+    detail: Detail = "plain",
+    query: str = "",
 ) -> MemoryReply:
-    """Read one chat: everything acknowledged before this call, in one snapshot."""
+    """Read one chat: everything acknowledged before this call, in one snapshot, and what of it answers a query."""
     key = chat_key(caller.owner, check_chat_id(chat_id))
     characters = max_tokens * CHARACTERS_PER_TOKEN
-    snapshot = await box.snapshots.read(Look(key, characters))
+    query = check_query(query)
+    snapshot = await box.snapshots.read(Look(key, characters, recalls=bool(query)))
     if snapshot is None:
         return MemoryReply(chat_id=shorten_id(chat_id, max_tokens // 4))
     refuse_other_owner(caller, snapshot.owner)
-    return fill_reply(chat_id, snapshot, max_tokens, box.settings.memory_tokens, evidence=detail == "evidence")
+    fill = partial(fill_reply, chat_id, snapshot, max_tokens, box.settings.memory_tokens, evidence=detail == "evidence")
+    if not query:
+        return fill()
+    return await run_paced(
+        lambda: fill(recollection=Recollection.of(query, snapshot.read_ledger())), len(snapshot.ledger)
+    )
 
 
 async def list_chats(box: Toolbox, caller: Caller, max_tokens: int = DEFAULT_TOKENS) -> ChatListReply:

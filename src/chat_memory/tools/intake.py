@@ -20,6 +20,7 @@ from chat_memory.models import (
     CHAT_ID_BYTES,
     IDEMPOTENCY_KEY_BYTES,
     LAST_NUMBER,
+    QUERY_BYTES,
     TURN_BYTES,
     Confirmation,
     Correction,
@@ -59,6 +60,18 @@ def check_key(idempotency_key: str) -> str:
         check_storable("idempotency_key", idempotency_key)
         _check_size("idempotency_key", idempotency_key, IDEMPOTENCY_KEY_BYTES, "use a shorter key, such as a UUID")
     return idempotency_key
+
+
+def check_query(query: str) -> str:
+    """Return the query unchanged if it can be searched for; blank means none.
+
+    Raises:
+        InvalidInputError: over 4 KiB, or with a character no turn can hold.
+    """
+    if query.strip():
+        check_storable("query", query)
+        _check_size("query", query, QUERY_BYTES, "ask in fewer words")
+    return query.strip()
 
 
 def read_turns(messages: Sequence[Message], snippet: str) -> list[NewTurn]:

@@ -8,8 +8,10 @@ from chat_memory.models import CALL_MESSAGES, Confirmation, Correction, Message
 
 LONGEST_WAIT_SECONDS = 60.0
 """Longest time a call may wait for a fold: clients give up on calls after about a minute."""
+
 ChatId = Annotated[str, Field(description="Your id of this conversation.")]
 ListedChatId = Annotated[str, Field(description="Your id of this conversation. Empty: list your latest chats.")]
+Query = Annotated[str, Field(description="Adds past turns about this.")]
 Messages = Annotated[
     list[Message],
     Field(description="New messages in order, each under the role that really said it.", max_length=CALL_MESSAGES),

@@ -48,7 +48,7 @@ async def list_versions(
     for asked in (since, version):
         _require(chat_id, known, asked)
     if page is None:
-        return VersionsReply(chat_id=chat_id)
+        return VersionsReply(chat_id=shorten_id(chat_id, max_tokens // 4))
     return await run_paced(partial(_fill_versions, chat_id, page, max_tokens), max_tokens * TOKEN_CHARACTERS)
 
 
@@ -187,13 +187,9 @@ def _count(lines: list[ChangeLine]) -> dict[str, int] | None:
 def fit(build: Callable[[int], Reply], things: int, max_tokens: int) -> Reply:
     """Build the reply that shows as many of its things as fit `max_tokens`; it names what it leaves out."""
     shown, beyond = 0, 1
-    while beyond <= things and _fits(build(beyond), max_tokens):  # never renders much more than what is shown
+    while beyond <= things and count_reply(build(beyond)) <= max_tokens:  # never renders much more than what is shown
         shown, beyond = beyond, min(2 * beyond, things) if beyond < things else things + 1
     while beyond - shown > 1:
         middle = (shown + beyond) // 2
-        shown, beyond = (middle, beyond) if _fits(build(middle), max_tokens) else (shown, middle)
+        shown, beyond = (middle, beyond) if count_reply(build(middle)) <= max_tokens else (shown, middle)
     return build(shown)
-
-
-def _fits(reply: BaseModel, max_tokens: int) -> bool:
-    return count_reply(reply) <= max_tokens

@@ -188,6 +188,7 @@ async def _admit(
         memory_tokens=box.settings.memory_tokens,
         factor=draft.counting.factor,
         forbidden_echoes=box.summarizer.echoes,
+        affirmed_confirms=box.settings.affirmed_confirms,
     )
     admitted = await run_paced(decide, sum(len(turn.content) for turn in cited.values()))
     after = StoredMemory(version, admitted.memory, degraded=stored.degraded)
@@ -201,6 +202,8 @@ async def _cite(
     spoken = material.spoken
     evidence = {fact.source_seq for fact in (*stored.memory.user_confirmed, *stored.memory.llm_inferred)}
     cited = {proposed.source_seq for proposed in draft.delta.facts}
+    if box.settings.affirmed_confirms and any(proposed.basis == "user_affirmed" for proposed in draft.delta.facts):
+        cited |= evidence.union(spoken)
     others = (cited & evidence) - spoken.keys()
     found = {seq: spoken[seq] for seq in sorted(cited & spoken.keys())}
     if not others:

@@ -11,6 +11,7 @@ from chat_memory.tools.awaiting import wait_folded
 from chat_memory.tools.continuing import continue_chat
 from chat_memory.tools.intake import check_chat_id, check_key, hash_request, read_turns
 from chat_memory.tools.parameters import ChatId, ContinueFrom, IdempotencyKey, Messages, Snippet, WaitSeconds
+from chat_memory.tools.redaction import redact
 from chat_memory.tools.toolbox import Toolbox
 
 
@@ -28,18 +29,21 @@ async def update_memory(
 
     Returns once it is durable; get_memory shows it at once, as pending until the memory has it.
     """
-    turns = read_turns(messages, snippet)
+    said = read_turns(messages, snippet)
     key = chat_key(caller.owner, check_chat_id(chat_id))
+    check_key(idempotency_key)
     if continue_from:
         await continue_chat(box, caller, chat_id, check_chat_id(continue_from, "continue_from"))
-    call = Call(key, caller.owner, chat_id, turns, uuid4(), "mcp", check_key(idempotency_key), hash_request(turns))
+    turns, redacted = await redact(box, caller, key, said)
+    call = Call(key, caller.owner, chat_id, turns, uuid4(), "mcp", idempotency_key, hash_request(turns))
     appended = await box.ledger.append(call)
     box.bell.announce(Ring(key, grew=True))
     folded = appended.head_seq - appended.pending >= appended.span.last_seq
     folded = folded or await wait_folded(
         box, caller.owner, key, appended.span.last_seq, wait_seconds, report=caller.report
     )
-    return _receipt(box, call, appended, folded=folded)
+    receipt = _receipt(box, call, appended, folded=folded)
+    return receipt.model_copy(update={"redacted": redacted}) if redacted else receipt
 
 
 def _receipt(box: Toolbox, call: Call, appended: Appended, *, folded: bool) -> Receipt:

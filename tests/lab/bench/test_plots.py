@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from chat_memory.lab.bench.ground import Numbers
-from chat_memory.lab.bench.plots import LATENCIES, RATES, choose_bars, plot
-from chat_memory.lab.bench.results import write_results
+from chat_memory.lab.bench.plots import LATENCIES, PICTURES, RATES, plot
 from chat_memory.lab.errors import NothingToDrawError, UnwritablePlotsError
+from chat_memory.lab.pictures import fill_pictures
+from chat_memory.lab.results import Numbers, write_results
 from tests.lab.bench.test_suites import KEYS
 
 DRAWN = [key for line in (*RATES, *LATENCIES) for key in line.keys.values()]
@@ -62,7 +62,7 @@ def test_what_no_bar_can_show_is_left_out() -> None:
         },
         "append.callers_1000.per_s": 7,
     }
-    (bars,) = choose_bars(numbers).values()
+    (bars,) = fill_pictures(PICTURES, numbers, "").values()
     assert [entry.label for group in bars.groups for entry in group.entries] == ["1,000 callers"]
 
 

@@ -15,14 +15,15 @@ from chat_memory.lab.bench import chats
 from chat_memory.lab.bench.chats import Load, offer
 from chat_memory.lab.bench.commit_floor import TABLE, check_rows, run_asyncpg
 from chat_memory.lab.bench.drain import drain, fill
-from chat_memory.lab.bench.ground import QUICK, Ground, open_box, own_database, run_statements
-from chat_memory.lab.bench.latencies import Latencies
+from chat_memory.lab.bench.ground import KIND, QUICK, Ground, open_box
 from chat_memory.lab.bench.peers import NEEDED
 from chat_memory.lab.bench.rows import check_written
-from chat_memory.lab.bench.suites import SUITES, choose, run_or_stop
+from chat_memory.lab.bench.suites import SUITES
 from chat_memory.lab.bench.summarizers import DELTA, SUMMARY_BYTES, NoModel
 from chat_memory.lab.bench.writing import append, make_call
-from chat_memory.lab.errors import DisprovedError, NoPeersError, UnknownSuiteError
+from chat_memory.lab.databases import own_database, run_statements
+from chat_memory.lab.errors import DisprovedError, NoPeersError
+from chat_memory.lab.latencies import Latencies
 from chat_memory.models import Caller
 from chat_memory.tools.get_memory import get_memory
 
@@ -69,7 +70,7 @@ async def test_no_suite_leaves_a_database(ground: Ground) -> None:
     """Fails without the `finally` in own_database."""
     left = f"select count(*) from pg_database where datname like 'chat_memory_bench_{os.getpid()}_%'"  # noqa: S608 - a number
     with pytest.raises(ZeroDivisionError):
-        async with own_database(ground):
+        async with own_database(ground.server_url, KIND):
             raise ZeroDivisionError
     connection = await asyncpg.connect(ground.server_url)
     assert await connection.fetchval(left) == 0
@@ -104,7 +105,7 @@ async def test_the_floor_is_measured_without_pgbench_too(database_url: str) -> N
 )
 async def test_rows_that_are_missing_are_found(ground: Ground, loss: str, told: str) -> None:
     """Fails without the line of that count in check_written."""
-    async with own_database(ground) as url:
+    async with own_database(ground.server_url, KIND) as url:
         async with open_box(ground, url, model := NoModel(), folding=False) as box:
             await fill(box, 3, 2)
             await drain(box, model, 6)
@@ -117,7 +118,7 @@ async def test_rows_that_are_missing_are_found(ground: Ground, loss: str, told: 
 async def test_what_folds_goes_the_products_own_way(ground: Ground) -> None:
     """The summary is the swapped object's; memory, gate and version are the product's."""
     async with (
-        own_database(ground) as url,
+        own_database(ground.server_url, KIND) as url,
         open_box(ground, url, model := NoModel(), folding=False) as box,
     ):
         await append(box, make_call("chat", 2))
@@ -131,7 +132,7 @@ async def test_what_folds_goes_the_products_own_way(ground: Ground) -> None:
 async def test_commits_that_are_not_waited_for_are_not_measured(ground: Ground) -> None:
     """Fails when open_box lets the settings allow what loses acknowledged writes."""
     unsafe = ground.settings.model_copy(update={"allow_unsafe_durability": True})
-    async with own_database(ground) as url:
+    async with own_database(ground.server_url, KIND) as url:
         await run_statements(url, f"alter database {urlsplit(url).path[1:]} set synchronous_commit = off")
         with pytest.raises(UnsafeDurabilityError):
             async with open_box(Ground(ground.server_url, QUICK, unsafe), url, NoModel(), folding=False):
@@ -164,26 +165,7 @@ async def test_calls_in_flight_are_bounded(ground: Ground, monkeypatch: pytest.M
     """Fails without the limit in offer: a service that stands still would be offered calls without end."""
     monkeypatch.setattr(chats, "IN_FLIGHT", 0)
     load = Load()
-    async with own_database(ground) as url, open_box(ground, url, NoModel(), folding=False) as box:
+    async with own_database(ground.server_url, KIND) as url, open_box(ground, url, NoModel(), folding=False) as box:
         await offer(box, QUICK, load)
     assert load.offered == load.refused == 150
     assert load.written == 0
-
-
-async def test_an_error_leaves_the_task_groups_of_a_suite_as_it_was(ground: Ground) -> None:
-    """Fails without unwrap: the program would end with a traceback of groups."""
-
-    async def measure(_: Ground) -> dict[str, float | str]:
-        async with anyio.create_task_group(), anyio.create_task_group():
-            raise ChatBusyError
-        raise AssertionError
-
-    with pytest.raises(ChatBusyError):
-        await run_or_stop(measure, ground)
-
-
-def test_suites_run_in_their_own_order_and_an_unknown_one_is_named() -> None:
-    assert choose([]) == list(SUITES)
-    assert choose(["drain", "append"]) == ["append", "drain"]
-    with pytest.raises(UnknownSuiteError, match=r"no suite 'drian': did you mean drain\? Suites: commit_floor, append"):
-        choose(["append", "drian"])

@@ -71,6 +71,9 @@ def test_the_rules_are_the_same_for_every_fold_and_long_enough_to_be_cached() ->
     assert "at most 900 tokens" in write_rules(2000)
 
 
-def test_the_examples_summaries_are_known_as_echoes() -> None:
-    """Both of them: an answer may repeat neither."""
-    assert len(ECHOES) == WORDS.count("<example>") == 2
+def test_the_examples_are_known_as_echoes() -> None:
+    """Their summaries, what they answer and what they begin with: an answer may repeat none of them."""
+    assert len([echo for echo in ECHOES if ": " not in echo]) == WORDS.count("<example>") == 2
+    facts = {"delivery day: Saturday", "finish: oak finish", "assembly: assembled", "delivery day: Thursday"}
+    assert facts <= set(ECHOES)
+    assert len(ECHOES) == 6

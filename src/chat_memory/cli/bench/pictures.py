@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from chat_memory.cli.console import open_console
+from chat_memory.cli.console import print_paths
 from chat_memory.lab.bench.plots import plot
 
 
@@ -10,7 +10,6 @@ def draw(results: Path, folder: Path) -> None:
     """Draw results into a folder and name what was written.
 
     Raises:
-        BenchError: there is nothing to draw from, with, or into.
+        LabError: there is nothing to draw from, with, or into.
     """
-    for file in plot(results, folder):
-        open_console().print(str(file), soft_wrap=True, markup=False, highlight=False)
+    print_paths(plot(results, folder))

@@ -4,11 +4,13 @@ from time import perf_counter
 
 import anyio
 
-from chat_memory.lab.bench.ground import Ground, Numbers, open_box, own_database
-from chat_memory.lab.bench.latencies import Latencies
+from chat_memory.lab.bench.ground import KIND, Ground, open_box
 from chat_memory.lab.bench.rows import check_written
 from chat_memory.lab.bench.summarizers import NoModel
 from chat_memory.lab.bench.writing import append, make_call
+from chat_memory.lab.databases import own_database
+from chat_memory.lab.latencies import Latencies
+from chat_memory.lab.results import Numbers
 from chat_memory.tools.toolbox import Toolbox
 
 
@@ -17,7 +19,7 @@ async def measure(ground: Ground) -> Numbers:
     numbers: Numbers = {}
     for callers in ground.sizes.append_callers:
         ground.report(f"{callers} callers")
-        async with own_database(ground) as url:
+        async with own_database(ground.server_url, KIND) as url:
             async with open_box(ground, url, NoModel(), folding=False) as box:
                 latencies, seconds = await run_callers(box, callers, ground.sizes.append_seconds)
             await check_written(url, turns=callers + len(latencies), chats=callers, folded=False)

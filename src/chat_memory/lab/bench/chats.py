@@ -19,11 +19,13 @@ from anyio.abc import TaskGroup
 
 from chat_memory.errors import ChatBusyError, ChatMemoryError, LedgerBusyError
 from chat_memory.lab.bench.drain import fill
-from chat_memory.lab.bench.ground import OWNER, Ground, Numbers, Sizes, open_box, own_database, run_statements
-from chat_memory.lab.bench.latencies import MEDIAN, TAIL, Latencies
+from chat_memory.lab.bench.ground import KIND, OWNER, Ground, Sizes, open_box
 from chat_memory.lab.bench.rows import PATIENCE_SECONDS, SETTLE, check_written, wait_folded
 from chat_memory.lab.bench.summarizers import NoModel, SlowModel
 from chat_memory.lab.bench.visible import SAID_BY_USER
+from chat_memory.lab.databases import own_database, run_statements
+from chat_memory.lab.latencies import MEDIAN, TAIL, Latencies
+from chat_memory.lab.results import Numbers
 from chat_memory.models import Caller
 from chat_memory.storage.faults import translated
 from chat_memory.tools.get_memory import get_memory
@@ -89,7 +91,7 @@ async def measure(ground: Ground) -> Numbers:
     """Measure `chats.*`: 10,000 chats, writes and reads offered at a rate, a model that takes a second."""
     sizes = ground.sizes
     load = Load()
-    async with own_database(ground) as url:
+    async with own_database(ground.server_url, KIND) as url:
         await begin_chats(ground, url)
         model = SlowModel(sizes.model_seconds)
         async with open_box(ground, url, model, folding=True, fold_limit=FOLDS_AT_ONCE) as box:

@@ -9,9 +9,11 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import anyio
 import asyncpg
 
-from chat_memory.lab.bench.ground import Ground, Numbers, own_database, require, run_statements
+from chat_memory.lab.bench.ground import KIND, Ground, require
 from chat_memory.lab.bench.writing import SAID
+from chat_memory.lab.databases import own_database, run_statements
 from chat_memory.lab.errors import DisprovedError
+from chat_memory.lab.results import Numbers
 from chat_memory.settings import inherited_environment
 
 DEBIAN = Path("/usr/lib/postgresql")
@@ -29,7 +31,7 @@ async def measure(ground: Ground) -> Numbers:
     numbers: Numbers = {"commit_floor.tool": "pgbench" if pgbench else "asyncpg"}
     for connections in ground.sizes.floor_connections:
         ground.report(f"{connections} connections")
-        async with own_database(ground) as url:
+        async with own_database(ground.server_url, KIND) as url:
             await run_statements(url, TABLE)
             seconds = ground.sizes.floor_seconds
             run = run_pgbench(pgbench, url, connections, seconds) if pgbench else run_asyncpg(url, connections, seconds)

@@ -4,10 +4,12 @@ from time import perf_counter
 
 import anyio
 
-from chat_memory.lab.bench.ground import FULL, Ground, Numbers, open_box, own_database, run_statements
+from chat_memory.lab.bench.ground import FULL, KIND, Ground, open_box
 from chat_memory.lab.bench.rows import LOOK_SECONDS, PATIENCE_SECONDS, SETTLE, check_written, wait_folded
 from chat_memory.lab.bench.summarizers import NoModel
 from chat_memory.lab.bench.writing import append, make_call
+from chat_memory.lab.databases import own_database, run_statements
+from chat_memory.lab.results import Numbers
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.worker import Worker
 
@@ -20,7 +22,7 @@ async def measure(ground: Ground) -> Numbers:
     turns = ground.sizes.drain_turns
     for named, chats in zip(FULL.drain_chats, ground.sizes.drain_chats, strict=True):
         model = NoModel()
-        async with own_database(ground) as url:
+        async with own_database(ground.server_url, KIND) as url:
             async with open_box(ground, url, model, folding=False) as box:
                 ground.report(f"writing {turns} turns of {chats} chats")
                 await fill(box, chats, turns // chats)

@@ -1,32 +1,20 @@
-"""What suites stand on: a server, sizes, a database of a suite's own, and the product composed as it is in service."""
+"""What suites stand on: a server, sizes, and the product composed as it is in service."""
 
-import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from itertools import count
-from typing import TypeAlias
-from urllib.parse import urlsplit, urlunsplit
-
-import anyio
-import asyncpg
 
 from chat_memory.lab.errors import DisprovedError
 from chat_memory.prompts.summarizer import Summarizer
 from chat_memory.server.app import background, open_toolbox
 from chat_memory.settings import Settings
 from chat_memory.storage.bell import Bell
-from chat_memory.storage.faults import translated
 from chat_memory.storage.fitness import DURABILITY, read_server_facts
 from chat_memory.tools.toolbox import Toolbox
 
-Numbers: TypeAlias = dict[str, float | str]
-"""What a suite measured: flat dotted keys."""
-
 OWNER = "bench"
-NUMBERS = count(1)
-DROP_TRIES = 100
-DROP_PAUSE_SECONDS = 0.1
+KIND = "bench"
+"""What databases of suites are named after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,50 +72,6 @@ class Ground:
         """Settings of a process on `url`: as given, but of our own owner, without a model, and safe."""
         ours = {"database_url": url, "owner": OWNER, "summarizer": "extractive", "allow_unsafe_durability": False}
         return self.settings.model_copy(update=ours | changed)
-
-
-@asynccontextmanager
-async def own_database(ground: Ground) -> AsyncGenerator[str]:
-    """Create a database for one suite, name its URL, and drop it at the end.
-
-    Raises:
-        DatabaseError: the role may not create databases, or nobody answers.
-    """
-    name = f"chat_memory_bench_{os.getpid()}_{next(NUMBERS)}"
-    await run_statements(ground.server_url, f"create database {name}")
-    try:
-        yield urlunsplit(urlsplit(ground.server_url)._replace(path=f"/{name}"))
-    finally:
-        with anyio.CancelScope(shield=True):
-            await _drop(ground.server_url, name)
-
-
-async def _drop(url: str, name: str) -> None:
-    """Drop a database; an autovacuum worker in it, which only a superuser may end, is waited for."""
-    with translated(url):
-        for tries_left in reversed(range(DROP_TRIES)):
-            connection = await asyncpg.connect(url)
-            try:
-                await connection.execute(f"drop database if exists {name} with (force)")
-            except asyncpg.InsufficientPrivilegeError:
-                if not tries_left:
-                    raise
-                await anyio.sleep(DROP_PAUSE_SECONDS)
-            else:
-                return
-            finally:
-                await connection.close()
-
-
-async def run_statements(url: str, *statements: str) -> None:
-    """Run statements, each by itself, on a connection of their own."""
-    with translated(url):
-        connection = await asyncpg.connect(url)
-        try:
-            for statement in statements:
-                await connection.execute(statement)
-        finally:
-            await connection.close()
 
 
 @asynccontextmanager

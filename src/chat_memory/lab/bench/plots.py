@@ -1,29 +1,16 @@
 """The benchmark's two pictures: which keys they show, under which names."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from math import isfinite
 from pathlib import Path
 
-from chat_memory.lab.bench.ground import Numbers
-from chat_memory.lab.bench.results import read_results
-from chat_memory.lab.errors import NothingToDrawError, UnwritablePlotsError
-from chat_memory.lab.plots import Bars, Entry, Group, draw_bars
+from chat_memory.lab.pictures import Drawn, Line, Pictures, draw_pictures
+from chat_memory.lab.plots import Bars
+from chat_memory.lab.results import Numbers, read_results
 
 OURS = "chat-memory"
 PEERS = ("pgqueuer", "procrastinate")
 FLOOR = "this disk and PostgreSQL"
 OTHERS = "other queues"
 SPREAD = ("p50", "p99")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line to draw: the key of each series."""
-
-    heading: str
-    label: str
-    keys: Mapping[str, str]
 
 
 def spread(heading: str, label: str, prefix: str) -> Line:
@@ -63,7 +50,7 @@ LATENCIES = (
         )
     ),
 )
-PICTURES: Mapping[str, tuple[Bars, tuple[Line, ...]]] = {
+PICTURES: Pictures = {
     "throughput": (
         Bars("Throughput", "rows, turns or jobs a second (more is better)", (FLOOR, OURS, OTHERS), ()),
         RATES,
@@ -75,47 +62,11 @@ PICTURES: Mapping[str, tuple[Bars, tuple[Line, ...]]] = {
 def plot(results: Path, folder: Path) -> list[Path]:
     """Draw a file of results into a folder, which is made if need be, and return what was written.
 
-    What a run did not measure is left out, and so is a picture it measured nothing of.
-
     Raises:
-        UnreadableResultsError: the file holds no results.
-        NothingToDrawError: none of its keys is in a picture.
-        NoMatplotlibError: matplotlib is not installed.
-        UnwritablePlotsError: the folder cannot be made or written.
+        LabError: there is nothing to draw from, with, or into.
     """
-    drawings = {f"{name}.svg": draw_bars(bars) for name, bars in choose_bars(read_results(results)).items()}
-    if not drawings:
-        raise NothingToDrawError(file=results.name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, drawing in drawings.items():
-            (folder / name).write_text(drawing, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise UnwritablePlotsError(folder=folder, problem=error.strerror or type(error).__name__) from None
-    return [folder / name for name in drawings]
-
-
-def choose_bars(numbers: Numbers) -> dict[str, Bars]:
-    """Fill each picture that has something to show."""
-    filled = {name: (bars, fill(lines, numbers)) for name, (bars, lines) in PICTURES.items()}
-    note = describe_run(numbers)
-    return {name: replace(bars, groups=groups, note=note) for name, (bars, groups) in filled.items() if groups}
-
-
-def fill(lines: Iterable[Line], numbers: Numbers) -> tuple[Group, ...]:
-    """Put measured values into their lines, and lines below their headings."""
-    groups: dict[str, list[Entry]] = {}
-    for line in lines:
-        values = {series: value for series, key in line.keys.items() if (value := measured(numbers, key)) is not None}
-        if values:
-            groups.setdefault(line.heading, []).append(Entry(line.label, values))
-    return tuple(Group(heading, tuple(entries)) for heading, entries in groups.items())
-
-
-def measured(numbers: Numbers, key: str) -> float | None:
-    """Return a value that a bar can have, if there is one."""
-    value = numbers.get(key)
-    return value if isinstance(value, int | float) and isfinite(value) and value >= 0 else None
+    numbers = read_results(results)
+    return draw_pictures(PICTURES, Drawn(results.name, numbers, describe_run(numbers)), folder)
 
 
 def describe_run(numbers: Numbers) -> str:

@@ -1,18 +1,17 @@
-"""The suites by name, and a run of some of them."""
+"""The suites by name, and a run of one of them."""
 
-import difflib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import TypeAlias
 
 import anyio
 
-from chat_memory.errors import ChatMemoryError
 from chat_memory.lab.bench import append, chats, commit_floor, drain, peers, transport, visible
-from chat_memory.lab.bench.ground import Ground, Numbers
-from chat_memory.lab.errors import UnknownSuiteError
-from chat_memory.server.signals import answer_signals
+from chat_memory.lab.bench.ground import Ground
+from chat_memory.lab.results import Numbers
+from chat_memory.lab.suites import run_or_stop
 
 Measure: TypeAlias = Callable[[Ground], Awaitable[Numbers]]
 
@@ -36,19 +35,6 @@ SUITES = {
 }
 
 
-def choose(names: Sequence[str]) -> list[str]:
-    """Return the named suites in their order of running; all when none is named.
-
-    Raises:
-        UnknownSuiteError: one of them is none; the nearest is named.
-    """
-    for name in names:
-        if name not in SUITES:
-            nearest = difflib.get_close_matches(name, SUITES, n=1, cutoff=0.0)[0]
-            raise UnknownSuiteError(name=name, nearest=nearest, known=", ".join(SUITES))
-    return [name for name in SUITES if name in names or not names]
-
-
 def run(name: str, ground: Ground) -> Numbers:
     """Run one suite on an event loop of its own.
 
@@ -58,31 +44,4 @@ def run(name: str, ground: Ground) -> Numbers:
     """
     suite = SUITES[name]
     options = {"use_uvloop": suite.uvloop and find_spec("uvloop") is not None}
-    return anyio.run(run_or_stop, suite.measure, ground, backend_options=options)
-
-
-async def run_or_stop(measure: Measure, ground: Ground) -> Numbers:
-    """Run a suite to its end or until a signal; what went wrong by design leaves the task groups that wrap it."""
-    numbers: Numbers | None = None
-    failures: list[ChatMemoryError] = []
-    try:
-        async with anyio.create_task_group() as group:
-            await group.start(answer_signals, group.cancel_scope.cancel)
-            numbers = await measure(ground)
-            group.cancel_scope.cancel()
-    except* ChatMemoryError as failed:
-        failures = list(unwrap(failed))
-    if failures:
-        raise failures[0]
-    if numbers is None:
-        raise KeyboardInterrupt
-    return numbers
-
-
-def unwrap(group: BaseExceptionGroup[ChatMemoryError]) -> Iterator[ChatMemoryError]:
-    """List the errors in a group, and in the groups in it."""
-    for error in group.exceptions:
-        if isinstance(error, ChatMemoryError):
-            yield error
-        else:
-            yield from unwrap(error)
+    return anyio.run(run_or_stop, partial(suite.measure, ground), backend_options=options)

@@ -13,11 +13,13 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
-from chat_memory.lab.bench.ground import Ground, Numbers, own_database
-from chat_memory.lab.bench.latencies import MEDIAN, Latencies
+from chat_memory.lab.bench.ground import KIND, Ground
 from chat_memory.lab.bench.rows import check_written
 from chat_memory.lab.bench.writing import SAID
+from chat_memory.lab.databases import own_database
 from chat_memory.lab.errors import DisprovedError
+from chat_memory.lab.latencies import MEDIAN, Latencies
+from chat_memory.lab.results import Numbers
 from chat_memory.replies import MemoryReply
 from chat_memory.settings import PREFIX, SECRETS, inherited_environment, variable_of
 
@@ -41,7 +43,7 @@ async def measure(ground: Ground) -> Numbers:
     numbers: Numbers = {}
     for transport in SERVERS:
         ground.report(transport)
-        async with own_database(ground) as url:
+        async with own_database(ground.server_url, KIND) as url:
             timed = await time_pair(transport, tell(ground, url), ground.sizes.rounds)
             writes = WARM_ROUNDS + ground.sizes.rounds
             await check_written(url, turns=writes + 1, chats=min(WRITE_CHATS, writes) + 1, folded=True)

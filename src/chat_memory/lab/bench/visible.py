@@ -5,11 +5,13 @@ from time import perf_counter
 
 import anyio
 
-from chat_memory.lab.bench.ground import OWNER, Ground, Numbers, open_box, own_database, require
-from chat_memory.lab.bench.latencies import Latencies
+from chat_memory.lab.bench.ground import KIND, OWNER, Ground, open_box, require
 from chat_memory.lab.bench.rows import check_written
 from chat_memory.lab.bench.summarizers import NoModel
 from chat_memory.lab.bench.writing import SAID
+from chat_memory.lab.databases import own_database
+from chat_memory.lab.latencies import Latencies
+from chat_memory.lab.results import Numbers
 from chat_memory.models import Caller, Message, chat_key
 from chat_memory.replies import MemoryReply
 from chat_memory.storage.bell import Ring
@@ -29,7 +31,7 @@ async def measure(ground: Ground) -> Numbers:
     samples = ground.sizes.samples
     chats = min(CHATS, samples)
     latencies = Latencies()
-    async with own_database(ground) as url:
+    async with own_database(ground.server_url, KIND) as url:
         async with open_box(ground, url, NoModel(), folding=True) as box:
             ground.report(f"{samples} samples")
             for number in range(chats):

@@ -105,8 +105,10 @@ class Bounded(httpx2.AsyncByteStream):
 class Provider:
     """One client of the Messages API. It retries nothing: the durable queue does, and its waiting is seen."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, answer: type[BaseModel] = Delta) -> None:
         """Take key, server and model from the settings; without a key, what the SDK finds by itself.
+
+        Every answer is held to the schema of `answer`.
 
         Raises:
             NoKeyError: no credential resolves.
@@ -114,8 +116,8 @@ class Provider:
         """
         self.model = settings.model
         self._seconds = settings.model_seconds
-        self._max_tokens = min(1024 + 2 * settings.memory_tokens, MOST_OUTPUT_TOKENS)
-        self._limit = ENVELOPE_BYTES + TOKEN_BYTES * self._max_tokens
+        self.max_tokens = min(1024 + 2 * settings.memory_tokens, MOST_OUTPUT_TOKENS)
+        self._limit = ENVELOPE_BYTES + TOKEN_BYTES * self.max_tokens
         for name in ("anthropic", "httpx2", "httpcore2"):
             logging.getLogger(name).setLevel(logging.WARNING)  # whatever ANTHROPIC_LOG says: they would log the turns
         try:
@@ -127,7 +129,7 @@ class Provider:
         if not (self._client.api_key or self._client.auth_token or self._client.credentials):
             raise NoKeyError
         self.host = self._client.base_url.host
-        schema = anthropic.transform_schema(Delta)
+        schema = anthropic.transform_schema(answer)
         self._output = OutputConfigParam(effort="low", format={"type": "json_schema", "schema": schema})
 
     def _open_client(self, settings: Settings) -> AsyncAnthropic:
@@ -168,7 +170,7 @@ class Provider:
             with anyio.fail_after(self._seconds):
                 response = await self._client.messages.with_raw_response.create(
                     model=self.model,
-                    max_tokens=self._max_tokens,
+                    max_tokens=self.max_tokens,
                     system=[TextBlockParam(type="text", text=rules, cache_control={"type": "ephemeral"})],
                     messages=[{"role": "user", "content": question}],
                     thinking=ThinkingConfigDisabledParam(type="disabled"),

@@ -10,8 +10,12 @@ from chat_memory.prompts.summarizer import FoldRequest
 from chat_memory.prompts.tokens import CAP_SHARE
 
 WORDS = (files("chat_memory.prompts.claude") / "fold.md").read_text("utf-8")
-ECHOES = tuple(re.findall(r'"summary": "([^"]+)"', WORDS))
-"""The summaries of the examples: an answer that repeats one has not read the chat."""
+ECHOES = (
+    *re.findall(r'"summary": "([^"]+)"', WORDS),
+    *(f"{key}: {value}" for key, value in re.findall(r'"key": "([^"]+)", "value": "([^"]+)"', WORDS)),
+    *(f"{key}: {value}" for key, value in re.findall(r'<fact [^>]* key="([^"]+)"[^>]*>([^<]+)<', WORDS)),
+)
+"""The summaries and facts of the examples: an answer that repeats one has not read the chat."""
 CUT_HEAD = 0.7
 """Share of a shortened turn that is kept of its beginning, the rest of its end: requests open a turn or close it."""
 TOLD_REJECTIONS = 64

@@ -3,7 +3,7 @@
 import importlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 import anyio.to_thread
@@ -12,6 +12,7 @@ from chat_memory.errors import ModelBusyError, ModelOutageError, ModelRefusedErr
 from chat_memory.models import Usage
 from chat_memory.prompts.claude.answer import read_answer
 from chat_memory.prompts.claude.pause import Pause
+from chat_memory.prompts.claude.prices import MILLION, price
 from chat_memory.prompts.claude.request import ECHOES, write_question, write_rules
 from chat_memory.prompts.pacing import run_paced
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
@@ -20,12 +21,19 @@ from chat_memory.settings import Settings
 from chat_memory.telemetry import Event, log
 
 if TYPE_CHECKING:
-    from chat_memory.prompts.claude.provider import Counted, Provider, Reply
+    from chat_memory.prompts.claude.provider import Reply
 
-CACHE_WRITE_PRICE = 1.25
-CACHE_READ_PRICE = 0.1
-"""What a token written to or read from the provider's cache costs, in input tokens (Anthropic's price list)."""
-MILLION = 1_000_000
+
+class Answering(Protocol):
+    """Who is asked: the provider, or what stands between."""
+
+    async def ask(self, rules: str, question: str) -> "Reply":
+        """Ask once."""
+        ...
+
+    async def close(self) -> None:
+        """Ask no more."""
+        ...
 
 
 class Claude:
@@ -35,13 +43,21 @@ class Claude:
     echoes = ECHOES
     remote = True
 
-    def __init__(self, settings: Settings, record: Callable[[Usage], Awaitable[None]]) -> None:
-        """Ask as the settings say; every question's cost goes to `record`, whatever becomes of it."""
+    def __init__(
+        self,
+        settings: Settings,
+        record: Callable[[Usage], Awaitable[None]],
+        provider: Answering | None = None,
+    ) -> None:
+        """Ask as the settings say; every question's cost goes to `record`, whatever becomes of it.
+
+        A `provider` that is given is asked in place of one made of the settings at the first fold.
+        """
         self.model = settings.model
         self._settings = settings
         self._record = record
         self._rules = write_rules(settings.memory_tokens)
-        self._provider: Provider | None = None
+        self._provider = provider
         self._loading = anyio.Lock()
         self._pause = Pause()
 
@@ -55,7 +71,7 @@ class Claude:
         self._pause.heed()
         provider = await self.load()
         reply = await self._ask(provider, write_question(request, self._settings.model_fold_bytes))
-        usage = self._price(reply.usage)
+        usage = price(self._settings, reply.usage)
         with anyio.CancelScope(shield=True):  # it was answered, so it is paid for
             await self._record(usage)
         room = request.memory_tokens
@@ -65,7 +81,7 @@ class Claude:
         log(Event.MODEL_ANSWERED, level=logging.DEBUG, **usage.model_dump())
         return Proposal(delta, usage)
 
-    async def load(self) -> "Provider":
+    async def load(self) -> Answering:
         """Load the SDK and open its client, once, beside everything else that goes on.
 
         Raises:
@@ -74,7 +90,7 @@ class Claude:
         async with self._loading:
             if self._provider is None:
                 module = await anyio.to_thread.run_sync(importlib.import_module, "chat_memory.prompts.claude.provider")
-                provider: Provider = await anyio.to_thread.run_sync(module.Provider, self._settings)
+                provider: Answering = await anyio.to_thread.run_sync(module.Provider, self._settings)
                 self._provider = provider
             return self._provider
 
@@ -83,7 +99,7 @@ class Claude:
         if self._provider is not None:
             await self._provider.close()
 
-    async def _ask(self, provider: "Provider", question: str) -> "Reply":
+    async def _ask(self, provider: Answering, question: str) -> "Reply":
         """Ask, and learn from how it went; a question nobody waited for to the end is counted by what it held."""
         try:
             reply = await provider.ask(self._rules, question)
@@ -101,18 +117,6 @@ class Claude:
             raise
         self._pause.end()
         return reply
-
-    def _price(self, counted: "Counted") -> Usage:
-        """Count all input the same way, and what it costs by how the cache was used."""
-        written, read = counted.cache_creation_input_tokens or 0, counted.cache_read_input_tokens or 0
-        charged = counted.input_tokens + CACHE_WRITE_PRICE * written + CACHE_READ_PRICE * read
-        prices = self._settings.model_input_price, self._settings.model_output_price
-        return Usage(
-            tokens_in=counted.input_tokens + written + read,
-            tokens_out=counted.output_tokens,
-            tokens_cached=read,
-            cost_usd=(charged * prices[0] + counted.output_tokens * prices[1]) / MILLION,
-        )
 
     def _estimate(self, question: str) -> Usage:
         """Guess what a question costs whose answer nobody saw: its input, by our own counter."""

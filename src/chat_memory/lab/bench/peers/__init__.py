@@ -11,12 +11,14 @@ from typing import Protocol
 
 import anyio
 
-from chat_memory.lab.bench.ground import Ground, Numbers, own_database, require, run_statements
-from chat_memory.lab.bench.latencies import Latencies
+from chat_memory.lab.bench.ground import KIND, Ground, require
 from chat_memory.lab.bench.peers.pgqueuer import PgQueuer
 from chat_memory.lab.bench.peers.procrastinate import Procrastinate
 from chat_memory.lab.bench.visible import PATIENCE_SECONDS, pause
+from chat_memory.lab.databases import own_database, run_statements
 from chat_memory.lab.errors import NoPeersError
+from chat_memory.lab.latencies import Latencies
+from chat_memory.lab.results import Numbers
 
 BATCH = 1_000
 """Jobs enqueued by one call: neither library gains by more."""
@@ -101,13 +103,13 @@ async def measure_peer(ground: Ground, kind: Kind) -> Numbers:
 @asynccontextmanager
 async def opened(ground: Ground, kind: Kind) -> AsyncGenerator[Peer]:
     """Open a peer on a database of its own."""
-    async with own_database(ground) as url, kind(url) as peer:
+    async with own_database(ground.server_url, KIND) as url, kind(url) as peer:
         yield peer
 
 
 async def run_jobs(ground: Ground, kind: Kind, jobs: int, choice: int) -> tuple[float, float]:
     """Enqueue jobs in batches, then drain them; both rates."""
-    async with own_database(ground) as url, kind(url) as peer:
+    async with own_database(ground.server_url, KIND) as url, kind(url) as peer:
         began = perf_counter()
         for first in range(0, jobs, BATCH):
             await peer.enqueue(min(BATCH, jobs - first))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chat_memory.lab.bench.latencies import Latencies
+from chat_memory.lab.latencies import Latencies
 
 
 def test_percentiles_are_those_of_a_known_set() -> None:

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from chat_memory.lab.bench.ground import Ground, Numbers
-from chat_memory.lab.bench.results import Line, compare, describe_machine, read_results, write_results
 from chat_memory.lab.errors import UnreadableResultsError
+from chat_memory.lab.results import Line, Numbers, compare, describe_machine, read_results, write_results
 
 
-async def test_results_are_read_back_as_they_were_written(ground: Ground, tmp_path: Path) -> None:
-    numbers: Numbers = await describe_machine(ground) | {"append.callers_1.per_s": 1.5, "chats.errors": 0}
+async def test_results_are_read_back_as_they_were_written(server_url: str, tmp_path: Path) -> None:
+    numbers: Numbers = await describe_machine(server_url) | {"append.callers_1.per_s": 1.5, "chats.errors": 0}
     write_results(tmp_path / "a.json", numbers)
     assert read_results(tmp_path / "a.json") == numbers
     assert {"machine.cpus", "machine.postgresql", "machine.python", "machine.chat_memory"} <= set(numbers)

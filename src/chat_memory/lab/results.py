@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 import asyncpg
 
 from chat_memory import __version__
-from chat_memory.lab.bench.ground import Ground, Numbers
 from chat_memory.lab.errors import UnreadableResultsError
 from chat_memory.storage.faults import translated
 
 LIBRARIES = ("anyio", "asyncpg", "mcp", "uvloop", "pgqueuer", "procrastinate")
+Numbers: TypeAlias = dict[str, float | str]
+"""What was measured: flat dotted keys."""
 CPU_INFO = Path("/proc/cpuinfo")
 
 
@@ -30,10 +31,10 @@ class Line:
     ratio: float | None
 
 
-async def describe_machine(ground: Ground) -> Numbers:
+async def describe_machine(server_url: str) -> Numbers:
     """Name what the numbers depend on: `machine.*`."""
-    with translated(ground.server_url):
-        connection = await asyncpg.connect(ground.server_url)
+    with translated(server_url):
+        connection = await asyncpg.connect(server_url)
         try:
             postgres = str(await connection.fetchval("show server_version"))
         finally:
@@ -73,6 +74,15 @@ def read_results(path: Path) -> Numbers:
     Raises:
         UnreadableResultsError: it did not write this.
     """
+    return check_numbers(path, read_object(path))
+
+
+def read_object(path: Path) -> dict[str, object]:
+    """Read a file that holds one JSON object.
+
+    Raises:
+        UnreadableResultsError: it holds none.
+    """
     try:
         read: object = json.loads(path.read_text())
     except OSError as error:
@@ -81,11 +91,19 @@ def read_results(path: Path) -> Numbers:
         raise UnreadableResultsError(file=path.name, problem=f"it is not JSON ({error})") from None
     if not isinstance(read, dict):
         raise UnreadableResultsError(file=path.name, problem="it is not an object of keys and numbers")
-    entries = cast("dict[str, object]", read)
+    return cast("dict[str, object]", read)
+
+
+def check_numbers(path: Path, entries: Mapping[str, object]) -> Numbers:
+    """Take what a file holds as numbers and texts.
+
+    Raises:
+        UnreadableResultsError: something else is among them.
+    """
     for key, value in entries.items():
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise UnreadableResultsError(file=path.name, problem=f"{key} is neither a number nor a text")
-    return cast("Numbers", entries)
+    return cast("Numbers", dict(entries))
 
 
 def compare(before: Mapping[str, float | str], after: Mapping[str, float | str]) -> list[Line]:

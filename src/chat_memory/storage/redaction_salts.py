@@ -1,0 +1,30 @@
+"""What the placeholders of a chat are made with: a secret of its own, that ends with it."""
+
+import secrets
+
+from chat_memory.models import ChatKey
+from chat_memory.storage.chat_work import check_owner, hash_owner
+from chat_memory.storage.database import Database, Session
+from chat_memory.storage.queries import load_queries
+
+QUERIES = load_queries("redaction_salts")
+SALT_BYTES = 32
+
+
+async def read_salt(db: Database, key: ChatKey, owner: str) -> bytes:
+    """Read a chat's salt, made when it has none; a chat that is forgotten meanwhile is redacted with the next one.
+
+    Raises:
+        OwnerMismatchError: the row is another owner's.
+    """
+
+    async def read_or_make(session: Session) -> bytes:
+        row = await session.fetch_row(QUERIES["read_salt"], *key)
+        while row is None:
+            fresh = secrets.token_bytes(SALT_BYTES)
+            await session.execute(QUERIES["keep_salt"], *key, hash_owner(owner), fresh, session.drift)
+            row = await session.fetch_row(QUERIES["read_salt"], *key)
+        check_owner(row, owner)
+        return bytes(row["salt"])
+
+    return await db.run(read_or_make)
