@@ -17,7 +17,7 @@ LOOKED_THROUGH = ("src", "tests")
 SUFFIXES = {".py", ".md", ".sql", ".json", ".jsonl", ".toml"}
 WORD = re.compile(r"[A-Za-z]+|\d+")
 HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
-NAME_WORDS = range(2, 10)
+NAME_WORDS = range(2, 6)
 """A single word is nobody's: `date` and `area` name slots, and half of the world besides."""
 SENTENCE_WORDS = 8
 """So many words of a sentence in a row are that sentence."""

@@ -7,7 +7,8 @@ import pytest
 from pydantic import BaseModel
 
 from chat_memory.errors import BackwardRangeError, OwnerMismatchError, UnknownVersionError
-from chat_memory.models import Caller, Confirmation, Correction, Delta, Message, ProposedFact
+from chat_memory.models import Caller, Delta, Message, ProposedFact
+from chat_memory.prompts.wanted import Confirmation, Correction
 from chat_memory.replies import ChangeLine, DifferenceReply, Evidence, MemoryReply, VersionsReply
 from chat_memory.settings import Settings
 from chat_memory.storage.database import Database

@@ -16,18 +16,9 @@ from chat_memory.errors import (
     UnknownVersionError,
     UnprovenVerdictError,
 )
-from chat_memory.models import (
-    CALL_VERDICTS,
-    Answer,
-    Caller,
-    Confirmation,
-    Correction,
-    Delta,
-    Message,
-    ProposedFact,
-    Role,
-)
+from chat_memory.models import Answer, Caller, Delta, Message, ProposedFact, Role
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
+from chat_memory.prompts.wanted import CALL_VERDICTS, Confirmation, Correction
 from chat_memory.replies import MemoryReply
 from chat_memory.storage import memory_versions
 from chat_memory.storage.bell import Ring
@@ -43,6 +34,7 @@ from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
 from tests.chats import LEASE, claim_one, key_of, pass_time
+from tests.replay import facts_of, replay
 from tests.summarizers import Answering, Slow, stated
 
 HOME = "I live in Lisbon."
@@ -302,6 +294,8 @@ async def test_a_past_version_is_taken_back_and_later_facts_stay(box: Toolbox, d
     assert reply.user_confirmed == {"home": "Porto"}
     assert reply.done == ("added f2.1", "took out f3.1", "took out f1.1", "lines that left the summary: 2")
     assert (await revise_memory(box, alice, "a", restore=3, reject=["f3.1"])).done == NOTHING
+    told = await versions_of(db)
+    assert replay(version.delta for version in told) == [facts_of(version.memory) for version in told]
 
 
 async def test_a_version_that_is_not_there_is_refused_with_those_that_are(box: Toolbox, alice: Caller) -> None:

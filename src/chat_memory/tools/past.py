@@ -65,7 +65,7 @@ async def read_past(
     known = _check(caller, past)
     _require(chat_id, known, version)
     if past is None or past.memory is None:
-        raise _unknown(chat_id, known, version)
+        raise unknown_version(chat_id, known, version)
     snapshot = _snapshot(past, past.memory, version)
     return fill_reply(chat_id, snapshot, max_tokens, box.settings.memory_tokens, evidence=evidence)
 
@@ -87,7 +87,7 @@ async def read_difference(
     for asked in (since, version):
         _require(chat_id, known, asked)
     if between is None or between.before is None or between.after is None:
-        raise _unknown(chat_id, known, since)
+        raise unknown_version(chat_id, known, since)
     envelope = DifferenceReply(
         chat_id=shorten_id(chat_id, max_tokens // 4), version=version or known.last_version, since=since
     )
@@ -116,10 +116,11 @@ def _check(caller: Caller, row: Page | Past | Between | None) -> Known:
 def _require(chat_id: str, known: Known, version: int) -> None:
     """Refuse a version the chat has not; 0 names none."""
     if version and not known.first_version <= version <= known.last_version:
-        raise _unknown(chat_id, known, version)
+        raise unknown_version(chat_id, known, version)
 
 
-def _unknown(chat_id: str, known: Known, version: int) -> UnknownVersionError:
+def unknown_version(chat_id: str, known: Known, version: int) -> UnknownVersionError:
+    """Say which versions there are, to whoever asked for another."""
     span = f"versions {known.first_version} to {known.last_version}" if known.last_version else "none yet"
     return UnknownVersionError(chat_id=chat_id, version=version, known=span)
 

@@ -9,15 +9,15 @@ from chat_memory.errors import (
     TooManyMessagesError,
     UnconfirmedVerdictError,
     UnknownChatError,
-    UnknownVersionError,
 )
-from chat_memory.models import Answer, Caller, Change, ChatKey, Memory, Verdicts, chat_key
+from chat_memory.models import Answer, Caller, Change, ChatKey, Memory, chat_key
 from chat_memory.prompts.docket import Bench
 from chat_memory.prompts.pacing import run_paced
 from chat_memory.prompts.tokens import count_memory, count_tokens
 from chat_memory.prompts.verdicts import judge
+from chat_memory.prompts.wanted import Verdicts
 from chat_memory.replies import MemoryReply
-from chat_memory.storage import revisions, turns
+from chat_memory.storage import memory_versions, revisions, turns
 from chat_memory.storage.bell import Ring
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.database import Session
@@ -27,7 +27,10 @@ from chat_memory.telemetry import Event, log
 from chat_memory.tools.asking import MOST_ASKED, list_unproven, write_question
 from chat_memory.tools.get_memory import DEFAULT_TOKENS, read_memory
 from chat_memory.tools.intake import check_chat_id, read_verdicts
+from chat_memory.tools.ownership import refuse_other_owner
 from chat_memory.tools.parameters import ChatId, Confirm, Correct, Reject, Restore
+from chat_memory.tools.past import unknown_version
+from chat_memory.tools.redaction import redact_verdicts
 from chat_memory.tools.toolbox import Toolbox
 
 OWN_WORD = "memory:confirm"
@@ -59,7 +62,8 @@ async def revise_memory(
     confirm, correct: name the user turn (seq) and its sentence (quote), or the user is asked.
     """
     key = chat_key(caller.owner, check_chat_id(chat_id))
-    case = _Case(box, caller, chat_id, key, read_verdicts(confirm, correct, reject, restore), restore)
+    wanted = await redact_verdicts(box, caller, key, read_verdicts(confirm, correct, reject, restore))
+    case = _Case(box, caller, chat_id, key, wanted, restore)
     asked = await case.ask()
     revised = await revisions.revise(
         box.db, caller.owner, key, "restore" if restore else "verdict", partial(case.decide, asked=asked)
@@ -147,10 +151,12 @@ class _Case:
     async def _read_past(self, session: Session) -> Memory | None:
         if not self.restore:
             return None
-        past = await revisions.read_past(session, self.key, self.restore)
+        past = await memory_versions.read_past(session, self.key, self.restore)
+        if past is None:
+            raise UnknownChatError(chat_id=self.chat_id)
+        refuse_other_owner(self.caller, past.known.owner)
         if past.memory is None:
-            known = f"versions 1 to {past.latest}" if past.latest else "none yet"
-            raise UnknownVersionError(chat_id=self.chat_id, version=self.restore, known=known)
+            raise unknown_version(self.chat_id, past.known, self.restore)
         return past.memory
 
     def _gone(self, memory: Memory) -> Collection[str]:
