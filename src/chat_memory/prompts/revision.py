@@ -5,17 +5,13 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from chat_memory.models import Change, Fact, Memory, Outcome, ProposedFact, Refused, Rejected, Replaced
-from chat_memory.prompts.eviction import choose_leaving
+from chat_memory.prompts.eviction import NO_ROOM, choose_leaving, write_sentence
 from chat_memory.prompts.keys import names_same, renames
 from chat_memory.prompts.proof import Evidence, Verdict
 from chat_memory.prompts.rejections import Rejections
 from chat_memory.prompts.summaries import SUMMARY_SHARE, append_lines, name_left
-from chat_memory.prompts.tokens import count_facts, count_tokens, fit_words
-from chat_memory.prompts.words import key_words, words
-
-SENTENCE_TOKENS = 80
-"""Longest sentence kept in place of a fact, tokens: as long as a line of the extractive summary."""
-NO_ROOM = "no room among the facts: its sentence went to the summary"
+from chat_memory.prompts.tokens import count_facts, count_tokens
+from chat_memory.prompts.words import key_words, same_value, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +24,6 @@ class Admitted:
 
 def _by_id(facts: Iterable[Fact]) -> dict[str, Fact]:
     return {fact.id: fact for fact in facts}
-
-
-def _same_value(one: str, other: str) -> bool:
-    return one == other or (words(one) == words(other) != [])
 
 
 @dataclass(slots=True)
@@ -177,8 +169,7 @@ class Revision:
             if self.confirmed.pop(old.id, None) is not None:
                 self.replaced.append(Replaced(old=old, new=None))
         self._refuse(proposal, NO_ROOM, "demoted")
-        sentence = " ".join(proposal.quote.split())
-        self.sentences.append(fit_words(f"[{proposal.source_seq}] user: {sentence}", SENTENCE_TOKENS))
+        self.sentences.append(write_sentence(proposal))
 
     def _infer(self, proposal: ProposedFact, verdict: Verdict) -> None:
         """Admit an assumption; it may replace assumptions, never a confirmed fact."""
@@ -238,7 +229,7 @@ class Revision:
         return one == other or (self._label(one) == self._label(other) != [])
 
     def _says_same(self, fact: Fact, proposal: ProposedFact) -> bool:
-        return self._same_key(fact.key, proposal.key) and _same_value(fact.value, proposal.value)
+        return self._same_key(fact.key, proposal.key) and same_value(fact.value, proposal.value)
 
     def _label(self, key: str) -> list[str]:
         """Read a key as words, once: each proposal is compared with every fact."""
@@ -297,7 +288,7 @@ class Revision:
 
 def _echoes(fact: Fact, proposal: ProposedFact) -> bool:
     """Tell whether an assumption only repeats a confirmed fact, under its key or another for the same attribute."""
-    return _same_value(fact.value, proposal.value) and (fact.key == proposal.key or names_same(fact.key, proposal.key))
+    return same_value(fact.value, proposal.value) and (fact.key == proposal.key or names_same(fact.key, proposal.key))
 
 
 def _is_newer(fact: Fact, proposal: ProposedFact) -> bool:
