@@ -6,8 +6,8 @@ import pytest
 
 from chat_memory.errors import RejectedDeltaError
 from chat_memory.models import Change, Delta, Fact, Memory, ProposedFact, Role, Turn
+from chat_memory.prompts.eviction import NO_ROOM
 from chat_memory.prompts.gate import Admitted, admit
-from chat_memory.prompts.revision import NO_ROOM
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
 from chat_memory.prompts.tokens import CAP_SHARE, count_memory
 from tests.prompts.said import Said, dice, fold, known, propose, turn, values
