@@ -182,7 +182,7 @@ class Revision:
 
     def _infer(self, proposal: ProposedFact, verdict: Verdict) -> None:
         """Admit an assumption; it may replace assumptions, never a confirmed fact."""
-        if any(_echoes(fact, proposal) for fact in self.confirmed.values()):
+        if any(self._says_same(fact, proposal) or _echoes(fact, proposal) for fact in self.confirmed.values()):
             self._refuse(proposal, verdict.reason or "already confirmed", "dropped")
             return
         rivals = self._rivals(proposal, list(self.inferred.values()))
@@ -296,8 +296,8 @@ class Revision:
 
 
 def _echoes(fact: Fact, proposal: ProposedFact) -> bool:
-    """Tell whether an assumption only repeats a confirmed fact, under its key or another for the same attribute."""
-    return _same_value(fact.value, proposal.value) and (fact.key == proposal.key or names_same(fact.key, proposal.key))
+    """Tell whether an assumption only repeats a confirmed fact under another key for the same attribute."""
+    return fact.value.casefold() == proposal.value.casefold() and names_same(fact.key, proposal.key)
 
 
 def _is_newer(fact: Fact, proposal: ProposedFact) -> bool:
