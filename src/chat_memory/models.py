@@ -18,10 +18,6 @@ CALL_BYTES = 1024 * 1024
 """Largest sum of contents in one call, bytes of UTF-8."""
 CALL_MESSAGES = 200
 """Most messages in one call."""
-CALL_VERDICTS = 64
-"""Most verdicts in one call."""
-LAST_NUMBER = 2**31 - 1
-"""No turn and no version has a higher one."""
 CHAT_ID_BYTES = 512
 """Longest chat id, bytes of UTF-8."""
 QUERY_BYTES = 4 * 1024
@@ -175,28 +171,6 @@ class Memory(Frozen):
     rejected: tuple[Rejected, ...] = Field(default=(), exclude=True)
 
 
-class Confirmation(Frozen):
-    """A fact that is right, by the user's own words in attested turn `seq`; without a quote a person is asked."""
-
-    id: str = ""
-    seq: int = 0
-    quote: str = ""
-
-
-class Correction(Confirmation):
-    """A fact whose value is another, by the user's own words in attested turn `seq`."""
-
-    value: str = ""
-
-
-class Verdicts(Frozen):
-    """What one call wants of a memory; `reject` names facts by id."""
-
-    confirm: tuple[Confirmation, ...] = ()
-    correct: tuple[Correction, ...] = ()
-    reject: tuple[str, ...] = ()
-
-
 class ProposedFact(Frozen):
     """One change a summarizer asks for. `replaces` is the id of an existing fact, `""` when there is none."""
 
@@ -304,11 +278,3 @@ class Provisional:
     change: Change
     before: Memory
     after: Memory
-
-
-@dataclass(frozen=True, slots=True)
-class Heir:
-    """What took the place of a fact that is gone (None: nothing did), and in which version."""
-
-    fact: Fact | None
-    version: int

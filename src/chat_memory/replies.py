@@ -103,8 +103,9 @@ class ChangeLine(Frozen):
     """One thing that happened to a fact or a line of the summary; `was` is what stood before.
 
     `what` a version did: added, repeated (said again), confirmed (a guess the user has since stated), superseded,
-    retracted, undone (by the model's second look), evicted, demoted, dropped, quarantined, left_summary. Between two
-    versions: added, removed, changed, confirmed, demoted, left_summary, joined_summary; `version` names whose doing.
+    retracted, rejected (by a person), undone (by the model's second look), evicted, demoted, dropped, quarantined,
+    left_summary. Between two versions: added, removed, changed, confirmed, demoted, left_summary, joined_summary;
+    `version` names whose doing.
     """
 
     what: str
@@ -119,7 +120,8 @@ class ChangeLine(Frozen):
 class VersionLine(Frozen):
     """One version: the turns it folded, who made it, and what it did; `left_out` counts changes without room.
 
-    `replaces_version` names the one whose turns the model has looked at again.
+    `summarizer` is `verdict`, `restore` or `continue` where no turn was folded. `replaces_version` names the one whose
+    turns the model has looked at again, `counting` how tokens were counted where a model's own counts corrected ours.
     """
 
     version: int
@@ -130,6 +132,7 @@ class VersionLine(Frozen):
     model: str | None = None
     degraded: bool | None = None
     replaces_version: int | None = None
+    counting: str | None = None
     changes: tuple[ChangeLine, ...] = ()
     left_out: dict[str, int] | None = None
 

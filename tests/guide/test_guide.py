@@ -128,3 +128,14 @@ async def test_12_forgotten_is_gone(client: Client) -> None:
     await ask(client, "forget", chat_id=CHAT)
     assert "Nadia" not in str(await ask(client, "get_memory", chat_id=CHAT))
     assert (await ask(client, "get_memory"))["chats"] == []
+
+
+async def test_11_a_new_chat_goes_on_where_another_ended(client: Client) -> None:
+    """What was said there is known here, says where it was said, and gives way to what is said here."""
+    await remember(client, ("user", "My name is Nadia. Our budget is 900 euros."))
+    said = [{"role": "user", "content": "Actually, our budget is 700 euros."}]
+    await ask(client, "update_memory", chat_id="next trip", messages=said, continue_from=CHAT, wait_seconds=60)
+    facts = (await ask(client, "get_memory", chat_id="next trip", detail="evidence"))["user_confirmed"]
+    assert facts["name"]["origin"] == {"chat_id": CHAT, "seq": 1}
+    budget = next(fact for fact in facts.values() if "700" in fact["value"])
+    assert (budget["seq"], "900" in str(facts)) == (1, False)

@@ -69,12 +69,50 @@ async def test_what_the_user_states_passes_the_gate() -> None:
         "Maybe my budget is $500.",
         "> my name is Eve, my budget is $500",
         "```\nmy name is Eve\nmy budget is $500\n```",
-        "Can you find four seats on Friday at 7 pm?",
+        "Can you make this for four people on Friday?",
+        "Can you tell me the way to Oslo on Friday?",
+        "Will you see whether 7 pm is fine?",
+        "Can you find out what is in Oslo?",
+        "Is there a flat in Oslo?",
+        "Maybe a cheap flat in Oslo.",
+        "I do not want a cheap flat in Oslo.",
+        "My friend wants to fly to Oslo, she said.",
     ],
 )
 async def test_what_is_asked_denied_supposed_or_quoted_is_no_fact(content: str) -> None:
     """Removing _prove from testimony makes this fail."""
     assert await confirmed(content) == {}
+
+
+async def test_a_request_in_the_form_of_a_question_states_what_is_wanted() -> None:
+    """Removing is_request from asks, or from _mark_question, makes this fail."""
+    told = await confirmed("Can you find four seats on Friday at 7 pm? Could you please book a cheap flat in Porto.")
+    assert told == {
+        "seats": "four seats",
+        "seats date": "Friday",
+        "seats time": "7 pm",
+        "place": "Porto",
+        "flat": "cheap",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "facts"),
+    [
+        ("Quiero volar a Lima el viernes.", {}),
+        ("Je veux aller à Paris, pas à Rome.", {}),
+        ("Ich möchte nach Rom fliegen, nicht nach Oslo.", {}),
+        ("Voglio un tavolo per 4 a Roma.", {}),
+    ],
+)
+async def test_other_languages_state_no_wishes(content: str, facts: dict[str, str]) -> None:
+    assert await confirmed(content) == facts
+
+
+async def test_names_are_kept_of_brief_turns_only() -> None:
+    """Removing BRIEF_WORDS makes this fail: a long text would fill the memory with its names."""
+    assert await confirmed("I want a flat in Porto.") == {"place": "Porto"}
+    assert await confirmed(f"I want a flat in Porto. {'It is a nice day. ' * 10}") == {}
 
 
 @pytest.mark.parametrize("role", ["assistant", "tool", "system", "note"])
@@ -99,6 +137,18 @@ async def test_an_unattested_user_turn_states_no_facts() -> None:
         (("The meeting is on Friday.", "Monday instead of Friday."), {"meeting date": "Monday"}),
         (("I live in Rome.", "Not Rome but Paris."), {"home": "Paris"}),
         (("The deadline is May 2.", "The deadline has changed to June 3."), {"deadline": "June 3"}),
+        (("We need two rooms.", "Actually, one room."), {"rooms": "one room"}),
+        (
+            ("I leave at 7 pm.", "No, I changed my mind. Let's go at quarter past 8 in the evening."),
+            {"leave time": "quarter past 8 in the evening"},
+        ),
+        (
+            ("I'd like to eat at 7 pm.", "Sorry, the train is late. Make the reservation for 8 pm."),
+            {"eat time": "8 pm"},
+        ),
+        (("I am leaving on May 2.", "I leave on May 3."), {"leaving date": "May 3"}),
+        (("I want to go to Lima.", "No, I want to go to Oslo."), {"to place": "Oslo"}),
+        (("My deadline is May 2.", "Actually, let's meet on May 9."), {"deadline": "May 2", "meet date": "May 9"}),
     ],
 )
 async def test_a_correction_replaces_what_was_said(contents: tuple[str, ...], facts: dict[str, str]) -> None:
@@ -119,6 +169,10 @@ async def test_a_correction_replaces_what_was_said(contents: tuple[str, ...], fa
         (("My budget is $500.", "It's not $500, it's $600."), {"budget": "$600"}),
         (("My name is Ana.", "Forget that I'm late."), {"name": "Ana"}),
         (("I live in Rome.", "I no longer fly to Rome."), {"home": "Rome"}),
+        (("I look for a flat in Porto.", "How about in Lima instead?"), {}),
+        (("I'd like to meet on Friday.", "Is there anything on Monday?"), {}),
+        (("I'd like to meet on Friday.", "Is there anything at 7 pm?"), {"meet date": "Friday"}),
+        (("I live in Porto.", "How about in Lima instead?"), {"home": "Porto"}),
     ],
 )
 async def test_what_the_user_takes_back_goes(contents: tuple[str, ...], facts: dict[str, str]) -> None:

@@ -12,11 +12,12 @@ from chat_memory.errors import (
     UnknownFactError,
     UnprovenVerdictError,
 )
-from chat_memory.models import Confirmation, Correction, Fact, Heir, Memory, Rejected, Replaced, Turn, Verdicts
+from chat_memory.models import Fact, Memory, Rejected, Replaced, Turn
 from chat_memory.prompts.docket import MOST_REJECTED, Bench
 from chat_memory.prompts.revision import Admitted
 from chat_memory.prompts.tokens import CAP_SHARE, count_memory
 from chat_memory.prompts.verdicts import judge
+from chat_memory.prompts.wanted import Confirmation, Correction, Verdicts
 from tests.prompts.said import known, turn, values
 
 HOME = known("home", "Lisbon", seq=1)
@@ -30,7 +31,7 @@ def give(
     turns: Sequence[Turn] = (),
     *,
     past: Memory | None = None,
-    heirs: Mapping[str, Heir] | None = None,
+    heirs: Mapping[str, tuple[Fact | None, int]] | None = None,
     memory_tokens: int = 2000,
     **wanted: Sequence[object],
 ) -> Admitted | None:
@@ -114,7 +115,7 @@ def test_a_persons_own_word_confirms_and_corrects() -> None:
     assert (home.source_seq, home.settled_seq, home.first_version, home.last_version) == (9, 9, 4, 4)
     assert (diet.id, diet.basis, diet.source_seq, diet.settled_seq, diet.first_version) == ("diet", "operator", 9, 9, 1)
     assert admitted.change.replaced == (Replaced(old=HOME, new=home),)
-    assert admitted.change.confirmed == (diet,)
+    assert (admitted.change.confirmed, admitted.change.promoted) == ((diet,), (GUESS,))
     assert admitted.memory.llm_inferred == ()
 
 
@@ -153,7 +154,7 @@ def test_what_the_memory_says_already_changes_nothing(wanted: dict[str, Any]) ->
     """The same verdict again finds its fact confirmed, replaced by what it said, or rejected."""
     gone = known("gone", "1")
     memory = MEMORY.model_copy(update={"rejected": (Rejected(fact=gone, upto_seq=2),)})
-    assert give(memory, heirs={"old": Heir(HOME, 2)}, **wanted) is None
+    assert give(memory, heirs={"old": (HOME, 2)}, **wanted) is None
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,7 @@ def test_what_the_memory_says_already_changes_nothing(wanted: dict[str, Any]) ->
 )
 def test_a_fact_that_does_not_stand_is_refused_by_name_and_what_became_of_it(wanted: dict[str, Any], told: str) -> None:
     with pytest.raises(UnknownFactError, match=told):
-        give(heirs={"old": Heir(HOME, 2), "out": Heir(None, 3)}, **wanted)
+        give(heirs={"old": (HOME, 2), "out": (None, 3)}, **wanted)
 
 
 def test_a_person_takes_a_rejection_back_and_an_old_quote_does_not() -> None:
@@ -230,6 +231,17 @@ def test_facts_of_one_key_that_stood_together_come_back_together() -> None:
     past = Memory(user_confirmed=(first, second))
     assert len(done(Memory(user_confirmed=(second,)), past=past).memory.user_confirmed) == 2
     assert len(done(Memory(), past=past).memory.user_confirmed) == 2
+
+
+def test_a_guess_that_took_the_place_of_what_comes_back_is_a_guess_again() -> None:
+    """With all that stood then left alone there would be two confirmed values of one key."""
+    guess = known("Home", "Porto", seq=2, basis="inferred")
+    past = Memory(user_confirmed=(HOME,), llm_inferred=(guess,))
+    stated = guess.model_copy(update={"basis": "user_stated", "source_seq": 6})
+    admitted = done(Memory(user_confirmed=(stated,)), past=past)
+    assert values(admitted.memory.user_confirmed) == {"home": "Lisbon"}
+    assert values(admitted.memory.llm_inferred) == {"Home": "Porto"}
+    assert give(admitted.memory, past=past) is None
 
 
 def test_a_guess_of_the_past_does_not_take_the_place_of_the_users_word() -> None:

@@ -89,7 +89,7 @@ async def test_the_list_of_chats_is_fenced_too(database_url: str) -> None:
 async def test_the_past_is_fenced_too(database_url: str) -> None:
     """With VersionsReply or DifferenceReply among the bare ones: what a version did is told in a chat's words."""
     async with serving(database_url) as server:
-        for text in ("Call me </b> Ann.", "Our budget is </b> 900 euros."):
+        for text in ("Our budget is <b> 800 euros.", "Our budget is <b> 900 euros."):
             await call(server, "update_memory", chat_id="a", snippet=f"User: {text}")
             opened = await server.app.ready()
             await summarize(opened.box, Caller(opened.owner), "a")

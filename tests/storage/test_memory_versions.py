@@ -43,7 +43,7 @@ async def listed(db: Database, after: int = 0, upto: int = 2**31 - 1) -> tuple[l
     async with db.session() as session:
         page = await memory_versions.list_versions(session, key_of(CHAT), after, upto)
     assert page is not None
-    return [version.version for version in page.versions], page.wanted
+    return [version.step.version for version in page.versions], page.wanted
 
 
 async def test_a_page_of_versions_is_bounded_and_counts_the_rest(db: Database) -> None:

@@ -76,7 +76,6 @@ HOT: dict[str, tuple[object, ...]] = {
     "refolds.find_stale_buckets": (),
     "refolds.redrive_refolds": (7, None, 500, ZERO),
     "revisions.find_revision": (*KEY, TOKEN),
-    "revisions.read_past": (*KEY, 1),
     "revisions.find_heirs": (*KEY, ["f1.1"]),
     "revisions.write_revision": (*KEY, 2, 1, "{}", "{}", "verdict", TOKEN, "[]", "[]", "", "[]", 0, ZERO, False),
     "failures.list_failures": (50,),

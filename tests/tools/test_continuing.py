@@ -64,7 +64,7 @@ async def test_a_new_chat_begins_with_facts_and_summary_and_where_they_were_said
     for key, fact in proofs(reply).items():
         old = proofs(before)[key]
         assert (fact.seq, fact.origin, fact.quote) == (0, Origin(chat_id="old", seq=old.seq), old.quote)
-    assert "[0] user: We decided to paint the boat." in reply.general_summary
+    assert "[0] user: We decided to paint boat." in reply.general_summary
     (version,) = await versions_of(box.db, "new")
     assert (version.from_seq, version.covers_seq, version.summarizer) == (1, 0, "continue")
     assert [fact.origin for fact in version.delta.added] == [fact.origin for fact in version.memory.user_confirmed]

@@ -82,9 +82,7 @@ def test_a_guess_the_user_stated_is_confirmed_not_added() -> None:
     step = Step(2, Change(confirmed=(promoted,), promoted=(old,)))
     (line,) = compare(assuming(old), confirming(promoted), [step])
     assert told([line]) == [{"what": "confirmed", "key": "city", "value": "Rome", "basis": "user_stated", "version": 2}]
-    assert told(describe(step.change)) == [
-        {"what": "confirmed", "key": "city", "value": "Rome", "basis": "user_stated"}
-    ]
+    assert told(describe(step)) == [{"what": "confirmed", "key": "city", "value": "Rome", "basis": "user_stated"}]
 
 
 def test_a_guess_that_gave_way_to_the_users_word_is_confirmed_with_what_it_was() -> None:
@@ -127,17 +125,28 @@ def test_what_the_models_second_look_took_away_was_not_retracted_by_the_user() -
     """Without _ending a fact extraction had misread would look as if the user had taken it back."""
     misread, taken_back = fact("city", "Rome", 2), fact("name", "Ann")
     change = Change(replaced=(Replaced(old=misread, new=None), Replaced(old=taken_back, new=None)))
-    assert [(line.what, line.key) for line in describe(change, 2)] == [("undone", "city"), ("retracted", "name")]
-    lines = compare(confirming(misread, taken_back), Memory(), [Step(4, change, replaces_version=2)])
+    step = Step(4, change, replaces_version=2)
+    assert [(line.what, line.key) for line in describe(step)] == [("undone", "city"), ("retracted", "name")]
+    lines = compare(confirming(misread, taken_back), Memory(), [step])
     assert [(line.key, line.reason) for line in lines] == [("city", "undone"), ("name", "retracted")]
+
+
+def test_what_a_person_took_out_was_rejected_not_retracted() -> None:
+    """Without VERDICTS in _ending a verdict would look like the user's own words in a turn."""
+    old = fact("city", "Rome")
+    step = Step(2, Change(replaced=(Replaced(old=old, new=None),)), "verdict")
+    assert [line.what for line in describe(step)] == ["rejected"]
+    assert [(line.what, line.reason) for line in compare(confirming(old), Memory(), [step])] == [
+        ("removed", "rejected")
+    ]
 
 
 def test_what_the_models_second_look_says_too_is_repeated_and_what_it_doubts_is_demoted() -> None:
     """Without _said_anew a value would seem to have taken its own place."""
     old, same, doubted = fact("city", "Rome", 2), fact("city", "Rome", 4), guess("city", "Rome", 4)
     for new, what in ((same, "repeated"), (doubted, "demoted")):
-        assert [line.what for line in describe(replacing(4, old, new).change, 2)] == [what]
-    assert [line.what for line in describe(replacing(4, doubted, same).change, 2)] == ["confirmed"]
+        assert [line.what for line in describe(replacing(4, old, new))] == [what]
+    assert [line.what for line in describe(replacing(4, doubted, same))] == ["confirmed"]
 
 
 def test_a_fact_that_came_back_is_the_same_fact() -> None:
@@ -154,7 +163,7 @@ def test_a_guess_says_why_it_is_not_the_users_word() -> None:
     (line,) = compare(Memory(), admitted.memory, [Step(2, admitted.change)])
     assert (line.what, line.value, line.basis, line.version) == ("added", "Rome", "inferred", 2)
     assert line.reason
-    assert [each.what for each in describe(admitted.change)] == ["demoted"], "told once, with its reason"
+    assert [each.what for each in describe(Step(2, admitted.change))] == ["demoted"], "told once, with its reason"
 
 
 def test_lines_of_the_summary_come_and_go() -> None:
@@ -165,10 +174,10 @@ def test_lines_of_the_summary_come_and_go() -> None:
 def test_a_version_says_the_old_value_and_the_new() -> None:
     """Without `was` in _replaced the old value would have to be looked up in the version before."""
     old, new = fact("budget", "1"), fact("budget", "2", 2)
-    assert told(describe(replacing(2, old, new).change)) == [
+    assert told(describe(replacing(2, old, new))) == [
         {"what": "superseded", "key": "budget", "value": "2", "was": "1", "basis": "user_stated"}
     ]
-    assert [line.what for line in describe(replacing(2, old, None).change)] == ["retracted"]
+    assert [line.what for line in describe(replacing(2, old, None))] == ["retracted"]
 
 
 SAID = {

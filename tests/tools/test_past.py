@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from chat_memory.errors import BackwardRangeError, OwnerMismatchError, UnknownVersionError
 from chat_memory.models import Caller, Delta, Message, ProposedFact
+from chat_memory.prompts.wanted import Confirmation, Correction
 from chat_memory.replies import ChangeLine, DifferenceReply, Evidence, MemoryReply, VersionsReply
 from chat_memory.settings import Settings
 from chat_memory.storage.database import Database
@@ -15,6 +16,7 @@ from chat_memory.storage.memory_versions import read_versions
 from chat_memory.tools.fence import count_reply
 from chat_memory.tools.forget import forget
 from chat_memory.tools.get_memory import get_memory
+from chat_memory.tools.revise_memory import revise_memory
 from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
@@ -169,15 +171,42 @@ async def test_nothing_leaves_the_summary_unnamed(box: Toolbox, alice: Caller) -
     assert await difference(box, alice, 1) == list(latest.changes)
 
 
+async def test_verdicts_are_named_for_what_they_are(box: Toolbox, alice: Caller) -> None:
+    """Without `promoted` in Docket.tell a guess a person confirmed would look like a fact said again."""
+    person = replace(alice, scopes=frozenset({"memory:confirm"}))
+    guesses = [claim("Rome", "", 1, basis="inferred"), claim("Ann", "", 1, key="name", basis="inferred")]
+    await answer(box, alice, "Hm.", *guesses)
+    shown = (await past(box, alice, 0, evidence=True)).llm_inferred
+    ids = {key: proof.id for key, proof in shown.items() if isinstance(proof, Evidence)}
+    await revise_memory(box, person, CHAT, confirm=[Confirmation(id=ids["city"])], reject=[ids["name"]])
+    assert await last_changes(box, alice) == [("rejected", "name", "Ann", None), ("confirmed", "city", "Rome", None)]
+    await revise_memory(box, person, CHAT, correct=[Correction(id=ids["city"], value="Oslo")])
+    assert await last_changes(box, alice) == [("superseded", "city", "Oslo", "Rome")]
+    await revise_memory(box, person, CHAT, restore=2)
+    assert await last_changes(box, alice) == [("superseded", "city", "Rome", "Oslo")]
+    versions = (await history(box, alice)).versions
+    assert [line.summarizer for line in versions] == ["restore", "verdict", "verdict", "test"]
+    assert [(line.what, line.key, line.was) for line in await difference(box, alice, 1)] == [
+        ("confirmed", "city", None),
+        ("removed", "name", None),
+    ]
+    assert await check_replay(box.db) == 4
+
+
 async def test_what_was_replayed_from_the_deltas_is_what_was_stored(box: Toolbox, alice: Caller, db: Database) -> None:
     """Also through the database: whatever a stored version holds, its deltas tell."""
     said = ["My name is Ana. Our budget is 900 euros.", "I assume you like trains.", "No, make it 700 euros."]
     for text in (*said, "I live in Rome.", "Actually I moved, I live in Oslo.", "Forget my name."):
         await say(box, alice, text)
+    assert await check_replay(db) == 6
+
+
+async def check_replay(db: Database) -> int:
+    """Tell each stored memory's facts again from the deltas, and count them."""
     async with db.session() as session:
         versions = await read_versions(session, key_of(CHAT))
-    assert len(versions) == 6
     assert replay(version.delta for version in versions) == [facts_of(version.memory) for version in versions]
+    return len(versions)
 
 
 # The memory as it was

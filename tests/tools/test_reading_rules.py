@@ -162,3 +162,20 @@ async def test_what_is_folded_is_not_pending(box: Toolbox, alice: Caller) -> Non
     await say(box, alice, "a", "two")
     reply = await read_memory(box, alice, "a")
     assert ([turn.seq for turn in reply.pending_turns], reply.pending_omitted) == ([2], None)
+
+
+async def test_of_a_summary_that_has_no_room_what_covers_most_is_shown(box: Toolbox, alice: Caller) -> None:
+    """Fails when the newest lines are shown, or a model's prose is all or nothing; what is missing is counted."""
+    lines = [f"[{number}] user: Something was said here again." for number in range(1, 100)]
+    lines[3] = "[4] user: Always send Ingrid's invoices to Larsholm by March 15."
+    await say(box, alice, "a", "hello")
+    await remember(box, Memory(general_summary="\n".join(lines)))
+    reply = await read_memory(box, alice, "a", 400)
+    shown = reply.general_summary.splitlines()
+    assert lines[3] in shown
+    assert reply.left_out == {"general_summary": 99 - len(shown)}
+    prose = " ".join(line.partition(": ")[2] for line in lines)
+    await remember(box, Memory(general_summary=prose))
+    reply = await read_memory(box, alice, "a", 400)
+    assert "Always send Ingrid's invoices to Larsholm by March 15." in reply.general_summary
+    assert reply.left_out == {"general_summary": 1}

@@ -10,7 +10,8 @@ import pytest
 from chat_memory.errors import IdempotencyConflictError, OwnerMismatchError
 from chat_memory.models import Caller, Message, NewTurn, chat_key
 from chat_memory.prompts import pacing
-from chat_memory.replies import HistoryReply, MemoryReply
+from chat_memory.prompts.wanted import Confirmation, Correction
+from chat_memory.replies import Evidence, HistoryReply, MemoryReply
 from chat_memory.settings import Settings
 from chat_memory.storage import redaction_salts
 from chat_memory.tools import redaction
@@ -20,6 +21,7 @@ from chat_memory.tools.get_memory import read_memory
 from chat_memory.tools.intake import hash_request
 from chat_memory.tools.placeholders import PLACEHOLDER, Stretch, merge, replace_stretches
 from chat_memory.tools.redaction import find_private
+from chat_memory.tools.revise_memory import revise_memory
 from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
@@ -283,6 +285,7 @@ SECRETS = [
     (f"postgresql://ada:{PASSWORD}@db.example.org/x", "postgresql://ada:[PASSWORD]@db.example.org/x"),
     (f"my password is {PASSWORD}.", "my password is [PASSWORD]."),
     ("the password for the lab is swordfish.", "the password for the lab is [PASSWORD]."),
+    ("Password: monkey", "Password: [PASSWORD]"),
     ("Password: sword fish", "Password: [PASSWORD] fish"),
     ('{"password": "sword fish", "user": "ada"}', '{"password": "[PASSWORD]", "user": "ada"}'),
     (f"**Password:** {PASSWORD}", "**Password:** [PASSWORD]"),
@@ -416,3 +419,42 @@ def test_kinds_of_placeholders_are_told_apart() -> None:
         "[EMAIL_0123abcd]",
         "[API_KEY_0123abcd]",
     ]
+
+
+async def evidence_of(box: Toolbox, caller: Caller, key: str) -> Evidence:
+    """Read a confirmed fact with its proof."""
+    fact = (await read_memory(box, caller, "a", detail="evidence")).user_confirmed[key]
+    assert isinstance(fact, Evidence)
+    return fact
+
+
+async def test_a_verdict_is_redacted_as_the_turn_it_quotes(strict: Toolbox, alice: Caller) -> None:
+    """Without redact_verdicts a quote as the user said it is in no turn, and a value would be stored as it came."""
+    await update_memory(strict, alice, "a", user("My phone number is +44 20 7946 0958."))
+    await summarize(strict, alice, "a")
+    old = await evidence_of(strict, alice, "phone number")
+    said = "My phone number is 699 956 915"
+    receipt = await update_memory(strict, alice, "a", user(said))
+    correction = Correction(id=old.id, seq=receipt.seq, quote=said, value="699 956 915")
+    await revise_memory(strict, alice, "a", correct=[correction])
+    new = await evidence_of(strict, alice, "phone number")
+    assert (bare(new.value), bare(new.quote)) == ("[PHONE]", "My phone number is [PHONE]")
+    assert new.value != old.value
+    await revise_memory(strict, alice, "a", confirm=[Confirmation(id=new.id, seq=receipt.seq, quote=said)])
+
+
+async def test_a_query_finds_what_was_replaced(strict: Toolbox, alice: Caller) -> None:
+    """Without redact_query nothing of the chat has the words of the query."""
+    await update_memory(
+        strict, alice, "a", user("Invoices go to ada@example.org.", "The sky is blue.", "Grass is green.")
+    )
+    await summarize(strict, alice, "a")
+    reply = await read_memory(strict, alice, "a", query="ADA@example.org")
+    assert [turn.seq for turn in reply.recall or ()][:1] == [1]
+
+
+async def test_a_query_in_a_chat_without_redaction_makes_no_salt(strict: Toolbox, alice: Caller) -> None:
+    """Fails when redact_query reads a salt as a writer does: reading writes nothing."""
+    await update_memory(strict, alice, "a", user("hello"))
+    await read_memory(strict, alice, "a", query="ada@example.org")
+    assert await salts(strict) == 0

@@ -182,6 +182,7 @@ async def test_when_the_model_is_back_it_replaces_what_extraction_made(
     assert (facts["name"].id, facts["name"].quote, facts["name"].source_seq) == ("f2.1", "My name is Ann.", 1)
     first, second = await versions_of(db, "a")
     assert (second.from_seq, second.covers_seq, second.replaces_version, second.degraded) == (1, 2, 1, False)
+    assert (first.counting, second.counting[:7]) == ("fitted", "fitted*")
     assert (second.summarizer, second.cost_usd > 0) == ("claude", True)
     assert {each.old.id for each in second.delta.replaced} == {fact.id for fact in first.memory.user_confirmed}
     assert second.delta.left_summary

@@ -16,18 +16,9 @@ from chat_memory.errors import (
     UnknownVersionError,
     UnprovenVerdictError,
 )
-from chat_memory.models import (
-    CALL_VERDICTS,
-    Answer,
-    Caller,
-    Confirmation,
-    Correction,
-    Delta,
-    Message,
-    ProposedFact,
-    Role,
-)
+from chat_memory.models import Answer, Caller, Delta, Message, ProposedFact, Role
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
+from chat_memory.prompts.wanted import CALL_VERDICTS, Confirmation, Correction
 from chat_memory.replies import MemoryReply
 from chat_memory.storage import memory_versions
 from chat_memory.storage.bell import Ring
@@ -43,6 +34,7 @@ from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
 from tests.chats import LEASE, claim_one, key_of, pass_time
+from tests.replay import facts_of, replay
 from tests.summarizers import Answering, Slow, stated
 
 HOME = "I live in Lisbon."
@@ -127,7 +119,7 @@ async def test_a_rejected_fact_goes_with_its_line_and_comes_back_only_when_said_
     await update_memory(box, alice, "a", [Message(role="user", content=f"As I said. {HOME}")])
     reply = await revise_memory(box, alice, "a", reject=[fact_id])
     assert (reply.user_confirmed, reply.general_summary, reply.pending) == ({}, "", 1)
-    assert reply.done == (f"took out {fact_id}", "took 1 lines out of the summary")
+    assert reply.done == (f"took out {fact_id}", "lines that left the summary: 1")
     assert (await revise_memory(box, alice, "a", reject=[fact_id])).done == NOTHING
     await summarize(box, alice, "a")
     reply = await read_memory(box, alice, "a")
@@ -298,8 +290,12 @@ async def test_a_past_version_is_taken_back_and_later_facts_stay(box: Toolbox, d
     versions = await versions_of(db)
     assert (versions[-1].summarizer, versions[-1].from_seq, versions[-1].covers_seq) == ("restore", 4, 3)
     assert (await revise_memory(box, alice, "a", restore=1)).done == NOTHING
-    reply = await revise_memory(box, alice, "a", restore=3, reject=["f3.1"])
+    reply = await revise_memory(box, alice, "a", restore=2, reject=["f3.1", "f1.1"])
     assert reply.user_confirmed == {"home": "Porto"}
+    assert reply.done == ("added f2.1", "took out f3.1", "took out f1.1", "lines that left the summary: 2")
+    assert (await revise_memory(box, alice, "a", restore=3, reject=["f3.1"])).done == NOTHING
+    told = await versions_of(db)
+    assert replay(version.delta for version in told) == [facts_of(version.memory) for version in told]
 
 
 async def test_a_version_that_is_not_there_is_refused_with_those_that_are(box: Toolbox, alice: Caller) -> None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from chat_memory.models import Caller, Correction
+from chat_memory.models import Caller
+from chat_memory.prompts.wanted import Correction
 from chat_memory.storage.database import Database
 from chat_memory.tools.refold import refold
 from chat_memory.tools.revise_memory import OWN_WORD, revise_memory

@@ -17,6 +17,7 @@ from chat_memory.prompts.scopes import (
     cjk_marked,
     contrasts,
     is_interjection,
+    is_request,
     is_tag,
     marker,
     takes_back,
@@ -190,7 +191,7 @@ def _mark_question(sentence: Sequence[Clause], spoken: Sequence[Sequence[str]], 
     """A statement before a question stays one (`I live in Rome, can you help?`), unless a tag asks about it."""
     opening = next((index for index, words in enumerate(spoken) if asks(words) or cjk_marked("question", words)), -1)
     tagged = asked and any(is_tag(words) for words in spoken[1:])
-    if opening < 0 and not asked:
+    if opening < 0 and (not asked or (is_request(spoken[-1]) and not tagged)):
         return
     _mark_all(sentence[0 if tagged or opening < 0 else opening :], "question", sentence[0].start)
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from chat_memory.models import Fact
+from chat_memory.prompts.alternatives import SINGLE
 from chat_memory.prompts.spans import kind_of
 from chat_memory.prompts.statements import Statement
 from chat_memory.prompts.words import content_words, words
@@ -28,6 +29,14 @@ _SWAPS = tuple(
 )
 
 
+_CORRECTS = re.compile(
+    r"^(?:(?:oh|hm+|well|wait|yes|ok|okay|sure),? )?(?:no|nope|nah|wrong|sorry|wait|not)\b"
+    r"(?!,? (?:thanks|thank|problem|worries|that's|need|preference|more))"
+    r"|\b(?:actually|instead|rather than|on second thought|chang(?:e|ed|ing)|make (?:it|that|them)|i meant|i mean"
+    r"|not right|my mind|correction|this time|try|again|different|other|another|else|mistaken?|wrong|incorrect)\b",
+    re.IGNORECASE,
+)
+"""Words after which a new date, time or amount takes the place of the old one, in this sentence and those after it."""
 _WITHDRAWS = re.compile(r"\b(?:no longer|any ?more|forget|quit|delete|remove|disregard|scrap)\b", re.IGNORECASE)
 
 
@@ -44,6 +53,29 @@ def find_corrections(sentence: str, facts: Sequence[Fact]) -> list[Statement]:
         for match in _MAKE.finditer(sentence)
         if (old := _latest_of_kind(match["new"].strip(), facts)) is not None
     ]
+
+
+def corrects_something(sentence: str) -> bool:
+    """Tell whether a sentence, with what follows it in its turn, may put something new in place of the old."""
+    return _CORRECTS.search(sentence) is not None
+
+
+def find_outdated(statement: Statement, facts: Sequence[Fact], seq: int) -> Fact | None:
+    """Find the fact that a correcting statement takes the place of: the latest of its type, from an earlier turn."""
+    kind = kind_of(statement.value)
+    bare = statement.key == kind
+    alike = [
+        fact
+        for fact in facts
+        if kind in SINGLE
+        and kind_of(fact.value) == kind
+        and (bare or fact.key.endswith(kind))
+        and fact.source_seq < seq
+    ]
+    if any(fact.key == statement.key for fact in alike):
+        return None
+    latest = [fact for fact in alike if fact.source_seq == max(other.source_seq for other in alike)]
+    return latest[-1] if latest else None
 
 
 def is_withdrawal(sentence: str) -> bool:

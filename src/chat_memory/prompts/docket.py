@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from chat_memory.errors import FullRejectionsError, InstructionVerdictError, UnknownFactError
-from chat_memory.models import Confirmation, Correction, Fact, Heir, Memory, ProposedFact, Rejected, Replaced
+from chat_memory.models import Fact, Memory, ProposedFact, Rejected, Replaced
 from chat_memory.prompts.instructions import find_instruction
 from chat_memory.prompts.rejections import Rejections
 from chat_memory.prompts.restoration import choose_lines_back
 from chat_memory.prompts.revision import Admitted
 from chat_memory.prompts.summaries import fit_lines
 from chat_memory.prompts.tokens import CAP_SHARE, count_facts
+from chat_memory.prompts.wanted import Confirmation, Correction
 from chat_memory.prompts.words import key_words, plain, words
 
 MOST_REJECTED = 256
@@ -22,7 +23,8 @@ MOST_REJECTED = 256
 class Bench:
     """What verdicts are given on: the memory, the version to be written, and the last turn said by now.
 
-    `past` is the memory to take back, `heirs` tell by id what became of facts that are gone.
+    `past` is the memory to take back. `heirs` tell by id, of facts that are gone, what took their place (None: nothing
+    did) and in which version.
     """
 
     memory: Memory
@@ -30,7 +32,7 @@ class Bench:
     head_seq: int
     memory_tokens: int
     past: Memory | None = None
-    heirs: Mapping[str, Heir] = field(default_factory=dict[str, Heir])
+    heirs: Mapping[str, tuple[Fact | None, int]] = field(default_factory=dict[str, tuple[Fact | None, int]])
 
 
 @dataclass(slots=True)
@@ -43,6 +45,7 @@ class Docket:
     rejected: list[Rejected]
     added: list[Fact] = field(default_factory=list[Fact])
     settled: list[Fact] = field(default_factory=list[Fact])
+    promoted: list[Fact] = field(default_factory=list[Fact])
     replaced: list[Replaced] = field(default_factory=list[Replaced])
     trimmed: list[str] = field(default_factory=list[str])
 
@@ -75,6 +78,7 @@ class Docket:
         merged = {
             "added": (*self.added, *change.added),
             "confirmed": (*self.settled, *change.confirmed),
+            "promoted": (*self.promoted, *change.promoted),
             "replaced": (*self.replaced, *change.replaced),
             "left_summary": tuple(dict.fromkeys([*self.trimmed, *change.left_summary])),
         }
@@ -100,14 +104,15 @@ class Docket:
         What was rejected stays away, and no guess takes the place of what the user said.
         """
         rejections = Rejections(self.rejected)
-        then = {fact.id for fact in (*past.user_confirmed, *past.llm_inferred)}
         for field_then, holder in ((past.user_confirmed, self.confirmed), (past.llm_inferred, self.inferred)):
             for fact in field_then:
                 if rejections.find(fact.key, fact.value, fact.source_seq) is None:
-                    self._take_back(fact, holder, then)
+                    self._take_back(fact, holder, past)
 
-    def _take_back(self, fact: Fact, holder: dict[str, Fact], then: set[str]) -> None:
-        rivals = [rival for rival in self._rivals(fact) if rival.id == fact.id or rival.id not in then]
+    def _take_back(self, fact: Fact, holder: dict[str, Fact], past: Memory) -> None:
+        beside = {one.id for one in past.user_confirmed if one.id in self.confirmed}
+        beside |= {one.id for one in past.llm_inferred if one.id in self.inferred}  # what stood beside it still does
+        rivals = [rival for rival in self._rivals(fact) if rival.id == fact.id or rival.id not in beside]
         said = [rival for rival in rivals if rival.id in self.confirmed]
         guess = holder is self.inferred
         if any(_same_value(rival, fact) for rival in (rivals if guess else said)) or (guess and said):
@@ -121,10 +126,8 @@ class Docket:
         """Give a fact another value: by a person's word here, else as a proposal the gate is to admit."""
         fact = self._find(wanted.id)
         if fact is None:
-            heir = self.bench.heirs.get(wanted.id)
-            if heir is None or heir.fact is None or self._find(heir.fact.id) != heir.fact:
-                raise self._unknown(wanted.id)
-            if not _is_value(heir.fact, wanted.value):
+            heir, _ = self.bench.heirs.get(wanted.id, (None, 0))
+            if heir is None or self._find(heir.id) != heir or not _is_value(heir, wanted.value):
                 raise self._unknown(wanted.id)
             return None
         if fact.id in self.confirmed and _is_value(fact, wanted.value):
@@ -152,7 +155,9 @@ class Docket:
         new = self._own_word(fact, plain(fact.value))
         self.rejected = [one for one in self.rejected if one.fact.id != fact.id]
         rivals = [rival for rival in self._rivals(fact) if rival.id != fact.id]
-        if self.inferred.pop(fact.id, None) is not None:
+        guess = self.inferred.pop(fact.id, None)
+        if guess is not None:
+            self.promoted.append(guess)
             self.settled.append(new)
             self.replaced += [Replaced(old=rival, new=new) for rival in self._drop(rivals)]
             self.confirmed[new.id] = new
@@ -199,10 +204,8 @@ class Docket:
         return f"f{self.bench.version}.{number}"
 
     def _unknown(self, fact_id: str) -> UnknownFactError:
-        heir = self.bench.heirs.get(fact_id)
-        became = ""
-        if heir is not None:
-            became = f": version {heir.version} " + (f"put {heir.fact.id} in its place" if heir.fact else "took it out")
+        heir, version = self.bench.heirs.get(fact_id, (None, 0))
+        became = f": version {version} " + (f"put {heir.id} in its place" if heir else "took it out") if version else ""
         return UnknownFactError(id=fact_id[:40], became=became)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from chat_memory.models import Fact
 from chat_memory.prompts.scopes import NEGATIONS
 from chat_memory.prompts.spans import SpanType, kind_of
-from chat_memory.prompts.words import POLAR_WORDS, content_words, key_terms, key_words, lexicon, words
+from chat_memory.prompts.words import POLAR_WORDS, content_words, key_terms, key_words, lexicon, strip_ending, words
 
 _LABEL_WORDS = 5
 """A key of more content words is a sentence, not a label."""
@@ -38,7 +38,8 @@ _ATTRIBUTES: tuple[_Attribute, ...] = tuple(
         ("budget price cost money amount total", rf"(?:[$€£¥₹₩]|{_COUNTED})"),
         ("date deadline due day", rf"(?:\S*\d|{_DAY}{_MONTH})"),
         ("time", rf"(?:\S*\d|{_DAY}{_MONTH})"),
-        ("people guests count party size number", rf"(?:{_COUNTED})"),
+        ("place", r"(?:in|at|near|around|to|from|leav\w+|depart\w*)\s"),
+        ("people person guests count party size number", rf"(?:{_COUNTED})"),
     )
 )
 """Labels a quote need not say, and what it must have instead."""
@@ -58,8 +59,8 @@ _PERSONAL = lexicon(
 )
 """What a person is, and nobody may guess."""
 CORRECTIONS = lexicon(
-    "actually change changed correct correction instead make mean meant moved no not now rather sorry updated"
-    " update wrong"
+    "actually again another change changed correct correction different else instead make mean meant moved no nope not"
+    " now other rather sorry time try updated update wait wrong"
 )
 """What says that a new value takes the place of an old one."""
 _KIND: dict[SpanType | None, SpanType] = {"count": "number"}
@@ -137,7 +138,7 @@ def _foreign(label: Sequence[str], spoken: Sequence[str], attributes: Sequence[_
 
 
 def _stem(word: str) -> str:
-    return word.rstrip("s")[:_STEM]
+    return strip_ending(word)[:_STEM]
 
 
 def _owner(label: Sequence[str], spoken: Sequence[str]) -> str:

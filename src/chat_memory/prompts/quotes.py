@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice, product
 
 from chat_memory.models import Fact
+from chat_memory.prompts.alternatives import asks_for_another
 from chat_memory.prompts.clauses import Clause, Reading, read
 from chat_memory.prompts.keys import corrects, key_objection, speaks_of
 from chat_memory.prompts.scopes import SCOPES, TAKES_BACK, Scope, carries
@@ -20,11 +21,14 @@ _OPEN: frozenset[Scope] = frozenset({"question", "condition"})
 """What the user's own yes can settle."""
 _RUNS = 8
 """Most places of a quote where a value is tried."""
+_PLACED = lexicon("in at near around")
+"""With one of these the value's place is told, so `in Rome` says more than `Rome`."""
 _ENGLISH = lexicon(
     "the my i i'm i've i'd i'll our are is have has with and it it's can would need want like please this that you not"
-    " but make let's from live don't does at to by we us call write arrive leave meet"
-    " for from starting arriving leaving staying people days nights after around send him since"
-    " monday tuesday wednesday thursday friday saturday sunday"
+    " but make let's just only search look find book show get something somewhere from live don't does at to by we us"
+    " call write arrive leave meet for from starting arriving leaving staying people days nights after around send him"
+    " since monday tuesday wednesday thursday friday saturday sunday january february march april june july august"
+    " september october november december tomorrow checking"
 )
 """A sentence with one of these is read as English; a `not` of another language may be a word no list has."""
 
@@ -129,7 +133,8 @@ class _Claim:
         told = set(words(self.value))
         rest = [word for word in held if word not in told and word not in STOP_WORDS]
         beyond = [word for word in self.spoken if word not in told and word not in _SAYS_NOTHING]
-        if not beyond and not self.given and not typed and not _DIGIT.search(self.value):
+        placed = self.key == "place" and bool(_PLACED & set(self.spoken) - told)
+        if not beyond and not self.given and not typed and not placed and not _DIGIT.search(self.value):
             return "the quote says nothing beside the value"
         english = 2 * sum(word.isascii() for word in held) >= len(held) and not _ENGLISH.isdisjoint(held)
         return (
@@ -142,6 +147,8 @@ class _Claim:
 def retraction_objection(fact: Fact, quote: str, reading: Reading) -> str:
     """Say why a quote does not take back a fact; empty when one of its clauses does."""
     spoken = words(quote)
+    if asks_for_another(fact, quote, reading):
+        return ""
     statements = _statements(spoken, reading)
     if not statements:
         return "the quote is not whole clauses of a statement"

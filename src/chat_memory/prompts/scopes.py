@@ -72,6 +72,12 @@ SUBJECTS = lexicon(
 
 _ASKS = lexicon("what when where which who whom whose why how is are was were do does did am isn't aren't what's")
 _ASKS_SOMEONE = lexicon("can could will would shall should may might have has had can't couldn't won't")
+_ASKS_YOU = lexicon("can could will would")
+ORDERS = lexicon(
+    "book reserve find search look get make schedule set buy order send transfer play add change rent help put use plan"
+    " arrange switch try give move pick start call name write remind save"
+)
+"""What somebody is asked to do: after `can you` these state a wish. `tell`, `check` and their like ask to know."""
 _TAGS = _ASKS | _ASKS_SOMEONE | INTERJECTIONS | SUBJECTS | lexicon("that this true correct fair ok think agree it not")
 _TAG_WORDS = 4
 _JESTS = lexicon("not kidding joking jk psych false wrong untrue")
@@ -121,8 +127,20 @@ def takes_back(words: Sequence[str]) -> bool:
 
 def asks(words: Sequence[str]) -> bool:
     """Tell whether a clause opens as a question, with or without its mark."""
+    if is_request(words):
+        return False
     rest = [*_after_interjections(words), "", ""][:2]
     return rest[0] in _ASKS or (rest[0] in _ASKS_SOMEONE and (rest[1] in SUBJECTS or rest[1] in {"someone", "anyone"}))
+
+
+def is_request(words: Sequence[str]) -> bool:
+    """Tell whether a clause asks somebody to do a thing, which states what is wanted: `can you book two seats`.
+
+    `can you make this for two` may ask about this one instead.
+    """
+    rest = [word for word in _after_interjections(words) if word not in {"please", "also", "kindly"}][:4]
+    told = rest[:1] and rest[0] in _ASKS_YOU and rest[1:2] == ["you"] and ORDERS.issuperset(rest[2:3] or [""])
+    return bool(told) and rest[3:4] not in (["this"], ["that"]) and _ASKS.isdisjoint(words)
 
 
 def is_tag(words: Sequence[str]) -> bool:

@@ -14,6 +14,15 @@ _MONTH = (
     r"|nov(?:ember)?|dec(?:ember)?)"
 )
 _DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+_CLOCK = rf"(?:[01]?\d(?:[:.][0-5]\d)?|2[0-3](?:[:.][0-5]\d)?|(?:{_NUMBER_WORDS})\b)"
+_DAYTIME = r"(?:in\sthe\s(?:early\s|late\s)?(?:morning|afternoon|evening|night)|at\snight)\b"
+_ORDINAL = (
+    rf"\d{{1,2}}(?:st|nd|rd|th)(?!\s(?:of\s)?{_MONTH}\b)(?:\sof\s(?:this|next)\smonth\b|"
+    r"(?=\Z|[.,;!?)]|\s(?:of|at|on|in|for|from|to|and|or|please|with|by|if|i|we|around|after|before|until|then|instead)"
+    r"\b))"
+)
+_NOT_COUNTED = "of|that|which|who|and|or|more|way|in|on|at|to|for|from|with|by|is|was|can|thing|i"
+"""After `one` these say that it is a pronoun."""
 _PATTERNS: dict[SpanType, str] = {
     "email": r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63})+|\[EMAIL_[0-9a-f]{8}\]",  # or what stands for one
     "url": r"\b(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]']",
@@ -21,10 +30,17 @@ _PATTERNS: dict[SpanType, str] = {
     r"|\b\d{1,12}(?:[.,]\d{1,3}){0,4}[km]?\s?(?:dollars|euros|pounds|usd|eur|gbp|bucks|rupees|yen)\b",
     "date": rf"\b(?:{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?|\d{{1,2}}(?:st|nd|rd|th)?\s(?:of\s)?{_MONTH})(?:,?\s\d{{4}})?\b"
     rf"|\b\d{{4}}-\d{{2}}-\d{{2}}\b|\b\d{{1,2}}/\d{{1,2}}/\d{{2,4}}\b"
-    rf"|\b(?:(?:next|this)\s)?{_DAY}(?:\s(?:next|this)\sweek)?\b|(?<!after\s)\btomorrow\b",
-    "time": r"\b\d{1,2}(?:[:.]\d{2})?\s?(?:am|pm|a\.m|p\.m)\b|\b(?:[01]?\d|2[0-3]):[0-5]\d\b|\b(?:noon|midnight)\b",
+    rf"|\b(?:(?:next|this)\s)?{_DAY}(?:\s(?:next|this)\sweek)?\b|(?<!after\s)\btomorrow\b"
+    rf"|\bthe\sday\safter\stomorrow\b|\b(?:the\s)?{_ORDINAL}"
+    r"|\b(?:later\stoday|(?<=\bfor\s)today|(?<=\bon\s)today|(?<=\bin\s)today|(?<=\bit\s)today|(?<=\bgo\s)today)\b",
+    "time": rf"\b(?:(?:half|quarter)\s(?:past|to)\s)?{_CLOCK}(?:\so['\u2019]clock)?\s{_DAYTIME}"
+    rf"|\b(?:half|quarter)\s(?:past|to)\s{_CLOCK}\b"
+    rf"|\b(?:morning|afternoon|evening|night)\s{_CLOCK}\b"
+    rf"|\b(?:{_NUMBER_WORDS})\s(?:am|pm)\b"
+    r"|\b\d{1,2}(?:[:.]\d{2})?\s?(?:am|pm|a\.m|p\.m)\b|\b(?:[01]?\d|2[0-3]):[0-5]\d\b|\b(?:noon|midnight)\b",
     "phone": r"\[PHONE_[0-9a-f]{8}\]|(?<![\w.])\+?\(?\d{1,5}\)?(?:[ .-]?\d{2,5}){2,5}(?![\w-])",
-    "count": rf"\b(?:\d{{1,6}}|{_NUMBER_WORDS})\s(?:[a-z]{{3,20}}s|people|children|men|women)\b",
+    "count": rf"\b(?:\d{{1,6}}|{_NUMBER_WORDS})\s(?:[a-z]{{3,20}}s|people|children|men|women)\b"
+    rf"|\b(?:1|one|a single)\s(?!(?:{_NOT_COUNTED})\b)[a-z]{{3,20}}\b",
     "number": rf"\b(?:\d{{1,6}}|{_NUMBER_WORDS})\b(?![\w/%.]\d)",
 }
 _SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _PATTERNS.items()), re.IGNORECASE)

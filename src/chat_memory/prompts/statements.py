@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from chat_memory.prompts.spans import Span, SpanType, bound_start, find_spans, is_range
+from chat_memory.prompts.wishes import find_wishes
 from chat_memory.prompts.words import content_words, lexicon
 
 
@@ -103,27 +104,36 @@ _WEAK_NOUNS = lexicon(
     " going monday tuesday wednesday thursday friday saturday sunday people sometime"
     " january february march april june july august september october november december tomorrow today tonight meant"
     " yeah yes okay sure thanks please find search also sorry actually instead it'll i'll been around morning evening"
+    " afternoon night date time month week three four five six seven eight nine ten two too more until till after"
+    " before change again only per day days its it is are will did does how who why him her his she their try now new"
+    " off all way say see day got put let may might should must each very our mine your those these"
 )
 _OWN_NOUNS: dict[SpanType, frozenset[str]] = {
     "date": lexicon("deadline birthday anniversary"),
     "money": lexicon("budget salary rent price limit total income fee deposit discount loan"),
 }
-_HEAD = re.compile(r"(?<![\w@.:/'-])[a-z]{4,20}(?![\w@.:/'-])", re.IGNORECASE)
+_HEAD = re.compile(r"(?<![\w@.:/'-])[a-z]{3,20}(?![\w@.:/'-])")
 _COUNT_CUE = re.compile(
     r"\b(?:need|want|like|book|reserve|order|buy|get|find|have|stay|staying|for|bring|invite|inviting|with|be|are)"
-    r"\s(?:me |us |about |exactly |only |a total of )?$",
+    r"\s(?:me |us |about |exactly |only |just |a total of )?$"
+    r"|^(?:(?:no|yes|yeah|ok|okay|actually|sorry|nope),? )?(?:just |only )?(?:the )?$"
+    r"|\b(?:just|only) (?:the )?$",
     re.IGNORECASE,
 )
 """Before a count these say it is the user's own: `I need two tickets`; counts of the world are not kept."""
 _TYPED: frozenset[SpanType] = frozenset({"email", "url", "phone", "money", "date", "time", "count"})
+_PERSONS = lexicon("person persons adult adults")
 _VAGUE_COUNTS = lexicon(
     "things ways times options questions steps minutes hours seconds points items examples ideas reasons words lines"
     " years months weeks percents tips parts sections goes gives makes takes looks seems works comes means does has was"
 )
 
 
-def find_statements(sentence: str) -> list[Statement]:
-    """Find what a sentence states: patterns first, then the typed spans no pattern has taken."""
+def find_statements(sentence: str, *, brief: bool = True) -> list[Statement]:
+    """Find what a sentence states: patterns first, then the typed spans no pattern has taken, then what it wishes for.
+
+    The last only of a `brief` turn, where a name is what the turn is about.
+    """
     if _UNDONE.search(sentence):
         return []
     spans = _single_spans(sentence)
@@ -135,7 +145,16 @@ def find_statements(sentence: str) -> list[Statement]:
     for span in spans:
         if not any(span.start in stretch for stretch in taken):
             found.extend(_typed(sentence, span))
-    return found
+    return [*found, *_wished(sentence, found)] if brief else found
+
+
+def _wished(sentence: str, found: Sequence[Statement]) -> Iterator[Statement]:
+    """Find what a wish names, but for what stands in a value already found."""
+    held = [range(each.end - len(each.value), each.end) for each in found]
+    for key, value, start, end in find_wishes(sentence):
+        if not any(start in stretch or end - 1 in stretch for stretch in held):
+            held.append(range(start, end))
+            yield Statement(key, value, start, end)
 
 
 def _with_whole_spans(sentence: str, statement: Statement, spans: Sequence[Span]) -> Statement:
@@ -208,14 +227,14 @@ def _label(sentence: str, span: Span) -> str:
     if span.kind == "count":
         noun = span.text.split()[-1].lower()
         own = _COUNT_CUE.search(sentence, max(span.start - 40, 0), span.start)
-        return "" if noun in _VAGUE_COUNTS or own is None else noun
+        return "" if noun in _VAGUE_COUNTS or own is None else "people" if noun in _PERSONS else noun
     if span.kind in {"email", "phone"}:
         return str(span.kind)
     after = _NOUN_AFTER.match(sentence, span.end) if span.kind == "money" else None
     if after is not None:
         return after[1].lower()
     before = _NOUN_BEFORE.search(sentence, max(span.start - 60, 0), span.start)
-    if before is None or before["noun"].lower() in _WEAK_NOUNS:
+    if before is None or before["noun"][0].isupper() or before["noun"].lower() in _WEAK_NOUNS:
         return f"{_head(sentence, span)} {span.kind}".strip()
     noun = before["noun"].lower()
     return noun if noun in _OWN_NOUNS.get(span.kind, ()) else f"{noun} {span.kind}"
@@ -223,7 +242,7 @@ def _label(sentence: str, span: Span) -> str:
 
 def _head(sentence: str, span: Span) -> str:
     """Find the word nearest to a span that tells what it is for: a bare type would replace another of its type."""
-    found = [match for match in _HEAD.finditer(sentence) if match.group().lower() not in _WEAK_NOUNS | _VAGUE_COUNTS]
+    found = [match for match in _HEAD.finditer(sentence) if match.group() not in _WEAK_NOUNS | _VAGUE_COUNTS]
     outside = [match for match in found if match.end() <= span.start or match.start() >= span.end]
     nearest = min(outside, key=lambda match: max(span.start - match.end(), match.start() - span.end), default=None)
     return nearest.group().lower() if nearest is not None else ""

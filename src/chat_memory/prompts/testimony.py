@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, islice
 
 from chat_memory.models import Fact, ProposedFact, Turn
 from chat_memory.prompts.clauses import Reading, read
-from chat_memory.prompts.corrections import find_corrections, is_withdrawal
+from chat_memory.prompts.corrections import corrects_something, find_corrections, find_outdated, is_withdrawal
 from chat_memory.prompts.keys import CORRECTIONS
 from chat_memory.prompts.proof import QUOTE_CHARS
 from chat_memory.prompts.quotes import prove, retraction_objection
@@ -16,7 +16,7 @@ from chat_memory.prompts.sentences import split_sentences
 from chat_memory.prompts.spans import SpanType
 from chat_memory.prompts.statements import Statement, find_statements
 from chat_memory.prompts.tokens import count_facts
-from chat_memory.prompts.words import key_words, words
+from chat_memory.prompts.words import key_words, strip_ending, words
 
 TURN_CHARS = 16_384
 """How much of a turn is searched, characters from its beginning; the summary still sees the rest."""
@@ -26,6 +26,8 @@ SPANS_SHARE = 0.4
 """Share of the room for facts that bare numbers, dates and addresses may fill; `I live in` and its like have it all."""
 TURN_FACTS = 8
 """Most facts taken from one turn."""
+BRIEF_WORDS = 40
+"""Longest turn whose names and kinds of things are kept: a request or an answer. A longer one tells a story."""
 FOLD_FACTS = 128
 """Most facts taken from one fold, the newest: half of what the gate judges."""
 TURN_TRIES = 32
@@ -89,28 +91,35 @@ class _Known:
 
 
 def _label(key: str) -> tuple[str, ...]:
-    return tuple(key_words(key))
+    return tuple(strip_ending(word) for word in key_words(key))
 
 
 def _read_turn(turn: Turn, known: _Known) -> Iterator[ProposedFact]:
     text = turn.content[:TURN_CHARS]
     reading = read(text)
-    yield from _withdraw(text, reading, turn.seq, known)
-    for sentence, statement, plain in islice(_candidates(text, known), TURN_TRIES):
+    sentences = split_sentences(text)
+    yield from _withdraw(filter(is_withdrawal, sentences), reading, turn.seq, known)
+    for sentence, statement, plain in islice(_candidates(text, known, turn.seq), TURN_TRIES):
         if _is_another(statement, known.find(statement.key), words(sentence)):
             continue
         quote = _prove(statement, sentence, reading, known.find(statement.key), plain=plain)
         proposal = _propose(statement, quote, turn.seq, known) if quote else None
         if proposal is not None:
             yield proposal
+    yield from _withdraw(sentences, reading, turn.seq, known)
 
 
-def _withdraw(text: str, reading: Reading, seq: int, known: _Known) -> Iterator[ProposedFact]:
-    """Find the stored facts a turn takes back: `I no longer live in Rome`, `forget my phone number`."""
-    for sentence in islice(filter(is_withdrawal, split_sentences(text)), TURN_FACTS):
+def _withdraw(sentences: Iterable[str], reading: Reading, seq: int, known: _Known) -> Iterator[ProposedFact]:
+    """Find the stored facts that sentences take back: `I no longer live in Rome`, `forget my phone number`."""
+    for sentence in islice(sentences, TURN_FACTS):
         quote = sentence.strip(" .!")
         for label, fact in list(known.facts.items()):
-            if fact.id and len(quote) <= QUOTE_CHARS and not retraction_objection(fact, quote, reading):
+            if (
+                fact.id
+                and fact.source_seq < seq
+                and len(quote) <= QUOTE_CHARS
+                and not retraction_objection(fact, quote, reading)
+            ):
                 known.drop(label)
                 yield ProposedFact(
                     op="retract",
@@ -123,12 +132,21 @@ def _withdraw(text: str, reading: Reading, seq: int, known: _Known) -> Iterator[
                 )
 
 
-def _candidates(text: str, known: _Known) -> Iterator[tuple[str, Statement, bool]]:
+def _candidates(text: str, known: _Known, seq: int) -> Iterator[tuple[str, Statement, bool]]:
     """Find what each sentence corrects, else states: the sentence, the statement, and whether it is a plain one."""
+    cue = ""
+    brief = len(text.split()) <= BRIEF_WORDS
     for sentence in split_sentences(text):
         corrections = find_corrections(sentence, list(known.facts.values()))
-        for statement in corrections or find_statements(sentence):
-            yield sentence, statement, not corrections
+        if corrects_something(sentence):
+            cue = sentence
+        for statement in corrections or find_statements(sentence, brief=brief):
+            old = find_outdated(statement, list(known.facts.values()), seq) if cue and not corrections else None
+            if old is not None:
+                quote = sentence if cue == sentence else text[text.find(cue) : text.find(sentence) + len(sentence)]
+                yield quote, replace(statement, key=old.key), False
+            else:
+                yield sentence, statement, not corrections
 
 
 def _prove(statement: Statement, sentence: str, reading: Reading, known: Fact | None, *, plain: bool) -> str:

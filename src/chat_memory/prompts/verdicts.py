@@ -6,11 +6,12 @@ Pure, like the gate, which judges whatever claims a quote: the same memory, verd
 from collections.abc import Mapping, Sequence
 
 from chat_memory.errors import FullMemoryError, UnprovenVerdictError
-from chat_memory.models import Confirmation, Correction, Delta, ProposedFact, Turn, Verdicts
+from chat_memory.models import Delta, ProposedFact, Turn
 from chat_memory.prompts.docket import Bench, Docket
 from chat_memory.prompts.gate import admit
 from chat_memory.prompts.revision import Admitted
 from chat_memory.prompts.tokens import CAP_SHARE, count_facts
+from chat_memory.prompts.wanted import Confirmation, Correction, Verdicts
 
 
 def judge(bench: Bench, wanted: Verdicts, turns: Mapping[int, Turn]) -> Admitted | None:

@@ -26,6 +26,7 @@ _TICK = re.compile(r"(?<=[^\W\d_])`(?=[^\W\d_])")
 _NUMBER_DASH = re.compile("(?:(?<=\\d)|(?<!\\w))[\u2013\u2014\ufe63](?=[\\d$€£])")
 _RAISED = re.compile("(?<=\\d)(?=[\u00b9\u00b2\u00b3\u2070-\u2089\u00bc-\u00be\u2150-\u215e])")
 _SPACED_CJK = re.compile(f" ?({_CJK.pattern}) ?")
+_ENDING = re.compile(r"(?<=\w{3})(?:ing|es|s|e)\Z")
 _KEY_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\W_]+")
 
 
@@ -115,6 +116,11 @@ def key_terms(key: str) -> list[str]:
 def key_words(key: str) -> list[str]:
     """Read a key as the words that carry its meaning, in order."""
     return [word for word in key_terms(key) if word not in STOP_WORDS]
+
+
+def strip_ending(word: str) -> str:
+    """Cut off a word what its forms differ by: `leave`, `leaves` and `leaving` are the same then."""
+    return _ENDING.sub("", word)
 
 
 def plain(text: str) -> str:

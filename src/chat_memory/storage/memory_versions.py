@@ -52,17 +52,25 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """What one version did, and who made it."""
+
+    version: int
+    change: Change
+    summarizer: str = ""
+    replaces_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """One version as a list shows it: without the memory it made."""
 
-    version: int
+    step: Step
     from_seq: int
     covers_seq: int
-    replaces_version: int | None
-    delta: Change
-    summarizer: str
     model: str
     degraded: bool
+    counting: str
     created_at: datetime
 
 
@@ -84,15 +92,6 @@ class Past:
     memory: Memory | None
     covers_seq: int
     degraded: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What one version did, on the way from one memory to another."""
-
-    version: int
-    change: Change
-    replaces_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +147,14 @@ def _memory(stored: str | None) -> Memory | None:
 
 
 def _listed(row: Record) -> Listed:
+    change = Change.model_validate_json(row["delta"])
     return Listed(
-        version=row["version"],
+        step=Step(row["version"], change, row["summarizer"], row["replaces_version"]),
         from_seq=row["from_seq"],
         covers_seq=row["covers_seq"],
-        replaces_version=row["replaces_version"],
-        delta=Change.model_validate_json(row["delta"]),
-        summarizer=row["summarizer"],
         model=row["model"],
         degraded=row["degraded"],
+        counting=row["counting"],
         created_at=row["created_at"],
     )
 

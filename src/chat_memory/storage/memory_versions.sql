@@ -18,11 +18,11 @@ cross join lateral (
     where memory_versions.bucket = $1 and memory_versions.chat = $2
 ) as known
 left join lateral (
-    select version, from_seq, covers_seq, replaces_version, delta, summarizer, model, degraded, created_at
+    select version, from_seq, covers_seq, replaces_version, delta, summarizer, model, degraded, counting, created_at
     from (
         select newest.*, sum(octet_length(delta::text)) over (order by version desc) - octet_length(delta::text) as bytes_after
         from (
-            select version, from_seq, covers_seq, replaces_version, delta, summarizer, model, degraded, created_at
+            select version, from_seq, covers_seq, replaces_version, delta, summarizer, model, degraded, counting, created_at
             from chat_memory.memory_versions
             where memory_versions.bucket = $1 and memory_versions.chat = $2 and version > $3 and version <= $4
             order by version desc
@@ -87,11 +87,13 @@ cross join lateral (
     where memory_versions.bucket = $1 and memory_versions.chat = $2
 ) as known
 cross join lateral (
-    select json_agg(json_build_object('version', version, 'change', change, 'replaces_version', replaces_version) order by version) as steps
+    select json_agg(json_build_object(
+        'version', version, 'change', change, 'summarizer', summarizer, 'replaces_version', replaces_version
+    ) order by version) as steps
     from (
-        select version, replaces_version, change, sum(octet_length(change::text)) over (order by version desc) as bytes
+        select version, summarizer, replaces_version, change, sum(octet_length(change::text)) over (order by version desc) as bytes
         from (
-            select version, replaces_version, delta - 'confirmed' - 'left_summary' as change
+            select version, summarizer, replaces_version, delta - 'confirmed' - 'left_summary' as change
             from chat_memory.memory_versions
             where memory_versions.bucket = $1 and memory_versions.chat = $2 and version > $3 and version <= known.wanted
             order by version desc

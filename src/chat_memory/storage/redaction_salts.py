@@ -11,6 +11,17 @@ QUERIES = load_queries("redaction_salts")
 SALT_BYTES = 32
 
 
+async def find_salt(db: Database, key: ChatKey, owner: str) -> bytes | None:
+    """Read a chat's salt; None when nothing was redacted in it.
+
+    Raises:
+        OwnerMismatchError: the row is another owner's.
+    """
+    row = await db.run(lambda session: session.fetch_row(QUERIES["read_salt"], *key))
+    check_owner(row, owner)
+    return bytes(row["salt"]) if row else None
+
+
 async def read_salt(db: Database, key: ChatKey, owner: str) -> bytes:
     """Read a chat's salt, made when it has none; a chat that is forgotten meanwhile is redacted with the next one.
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import anyio
 from pydantic import TypeAdapter
 
-from chat_memory.models import Change, ChatKey, Fact, Heir, Memory
+from chat_memory.models import Change, ChatKey, Fact
 from chat_memory.storage import chat_metadata, chat_work
 from chat_memory.storage.bell import Ring, ring
 from chat_memory.storage.chat_metadata import FACTS, REJECTED, StoredMemory
@@ -125,23 +125,7 @@ async def write_revision(
     await ring(session, Ring(key, grew=False))
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """The memory at a version, None where there is no such version, and the latest version there is."""
-
-    memory: Memory | None
-    latest: int
-
-
-async def read_past(session: Session, key: ChatKey, version: int) -> Past:
-    """Read a memory as it was at a version."""
-    row = await session.fetch_row(QUERIES["read_past"], *key, version)
-    if row is None or row["memory"] is None:
-        return Past(None, row["latest"] or 0 if row else 0)
-    return Past(Memory.model_validate_json(row["memory"]), row["latest"])
-
-
-async def find_heirs(session: Session, key: ChatKey, ids: Collection[str]) -> dict[str, Heir]:
-    """Find what took the place of facts that are gone, by their ids; those no version took away are left out."""
+async def find_heirs(session: Session, key: ChatKey, ids: Collection[str]) -> dict[str, tuple[Fact | None, int]]:
+    """Find by id what took the place of facts that are gone, None where nothing did, and in which version."""
     rows = await session.fetch(QUERIES["find_heirs"], *key, sorted(ids)) if ids else []
-    return {row["id"]: Heir(HEIR.validate_json(row["heir"]), row["version"]) for row in rows}
+    return {row["id"]: (HEIR.validate_json(row["heir"]), row["version"]) for row in rows}

@@ -35,16 +35,6 @@ set user_confirmed = excluded.user_confirmed,
     degraded = excluded.degraded,
     updated_at = excluded.updated_at;
 
--- name: read_past
--- The memory as it was at a version, to take facts back from it, and the latest version there is.
-select past.memory, latest.version as latest
-from (
-    select max(version) as version
-    from chat_memory.memory_versions
-    where bucket = $1 and chat = $2
-) as latest
-left join chat_memory.memory_versions as past on past.bucket = $1 and past.chat = $2 and past.version = $3;
-
 -- name: find_heirs
 -- What became of facts that stand no more: asked when a verdict names one, so that the same verdict again is known for
 -- it, and another is told where to look. The latest version that took each away counts.

@@ -1,6 +1,7 @@
 """The question by which a person's own word is had: what is asked is what is stored, and no chat can word it."""
 
-from chat_memory.models import Fact, Memory, Verdicts
+from chat_memory.models import Fact, Memory
+from chat_memory.prompts.wanted import Verdicts
 from chat_memory.prompts.words import plain
 
 OPENING = (

@@ -5,22 +5,26 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TypeAlias
 
-from chat_memory.models import Basis, Change, Fact, Memory, Refused, Replaced
+from chat_memory.models import Basis, Fact, Memory, Refused, Replaced
 from chat_memory.replies import ChangeLine
 from chat_memory.storage.memory_versions import Step
+from chat_memory.storage.revisions import Reviser
 
 STATED: frozenset[Basis] = frozenset({"user_stated", "operator"})
 """How a fact is known that is the user's word."""
+VERDICTS: frozenset[Reviser] = frozenset({"verdict", "restore"})
+"""Who made versions in which a person takes facts out."""
 Told: TypeAlias = tuple[str, str, int]
 """A fact as a proposal names it: key, value, turn."""
 
 
-def describe(change: Change, replaces_version: int | None = None) -> list[ChangeLine]:
+def describe(step: Step) -> list[ChangeLine]:
     """Say what one version did: what left first, each with its reason, then what came, then what was only repeated."""
+    change = step.change
     demoted = {_told(each) for each in change.refused if each.outcome == "demoted"}
     guesses = {fact.id: fact for fact in change.promoted}
     return [
-        *(_replaced(each, replaces_version) for each in change.replaced),
+        *(_replaced(each, step) for each in change.replaced),
         *(_line("evicted", fact) for fact in change.evicted),
         *(_refused(each) for each in change.refused if each.outcome != "added"),
         *(_line("confirmed", fact, guesses[fact.id]) for fact in change.confirmed if fact.id in guesses),
@@ -85,7 +89,7 @@ class _Way:
             if each.new is not None:
                 self.came[each.new.id] = version
             else:
-                self.ends[each.old.id] = _ending(each.old, step.replaces_version)
+                self.ends[each.old.id] = _ending(each.old, step)
         for fact in change.evicted:
             self.heirs[fact.id], self.went[fact.id] = None, version
             self.ends[fact.id] = "evicted"
@@ -135,9 +139,9 @@ def _lines(before: str, after: str) -> Iterator[ChangeLine]:
         yield from (ChangeLine(what=what, value=line) for line in lines if line.strip() and line not in others)
 
 
-def _replaced(each: Replaced, replaces_version: int | None) -> ChangeLine:
+def _replaced(each: Replaced, step: Step) -> ChangeLine:
     if each.new is None:
-        return _line(_ending(each.old, replaces_version), each.old)
+        return _line(_ending(each.old, step), each.old)
     if _was(each.old, each.new) is None:  # the model's second look says it too, or not as surely
         return _said_anew(each.old, each.new)
     return _line("superseded", each.new, each.old)
@@ -149,9 +153,11 @@ def _said_anew(old: Fact, new: Fact) -> ChangeLine:
     return _line("confirmed" if new.basis in STATED else "demoted", new)
 
 
-def _ending(old: Fact, replaces_version: int | None) -> str:
+def _ending(old: Fact, step: Step) -> str:
     """Say how a fact went for which nothing came: a version in another's place undoes what that one had added."""
-    return "undone" if old.first_version == replaces_version else "retracted"
+    if step.summarizer in VERDICTS:
+        return "rejected"
+    return "undone" if old.first_version == step.replaces_version else "retracted"
 
 
 def _refused(each: Refused) -> ChangeLine:

@@ -1,6 +1,7 @@
 """Filling a reply under its cap: what matters most first, and what had no room is named."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -8,7 +9,7 @@ from pydantic import BaseModel
 
 from chat_memory.models import Fact, Memory
 from chat_memory.prompts.coverage import choose_lines
-from chat_memory.prompts.sentences import parse_lines
+from chat_memory.prompts.sentences import parse_lines, split_sentences
 from chat_memory.prompts.tokens import count_facts, count_tokens, facts_room
 from chat_memory.replies import Evidence, MemoryReply, Omitted, Recalled, TurnReply
 from chat_memory.storage.snapshots import CutTurn, Snapshot
@@ -34,7 +35,7 @@ ITEM_TOKENS = 2
 """What stands between two items of a reply."""
 LEAST_SPARE = 24
 """Tokens of a reply that may stay unused though something is left out: about what a fact or a short line takes."""
-TRIES = 4
+TRIES = 2
 """How often a reply with room to spare is filled anew: the parts of a reply cost less together than one by one."""
 
 
@@ -104,7 +105,7 @@ def _fill(
     inferred = filling.take_facts(memory.llm_inferred, evidence=evidence)
     left_out = {
         "user_confirmed": len(memory.user_confirmed) - len(confirmed),
-        "general_summary": len(told.splitlines()) - len(summary.splitlines()),
+        "general_summary": len(set(told.splitlines()) - set(summary.splitlines())),
         "llm_inferred": len(memory.llm_inferred) - len(inferred),
     }
     return envelope.model_copy(
@@ -191,10 +192,15 @@ class _Filling:
         return tuple(reversed(shown))
 
     def take_lines(self, text: str) -> str:
-        """Take the lines of a text that fit, or those that cover most of it."""
+        """Take a text that fits, or those of its lines that cover most of it; prose goes by its sentences."""
         if self._take(text):
             return text
-        shown = "\n".join(map(str, choose_lines(parse_lines(text), self.room - ITEM_TOKENS)))
+        lines = [
+            replace(line, text=sentence)
+            for line in parse_lines(text)
+            for sentence in ([line.text] if line.role else split_sentences(line.text))
+        ]
+        shown = "\n".join(map(str, choose_lines(lines, self.room - ITEM_TOKENS)))
         return shown if self._take(shown) else ""
 
 

@@ -15,6 +15,7 @@ from chat_memory.tools.ownership import refuse_other_owner
 from chat_memory.tools.parameters import Detail, ListedChatId, MaxTokens, Query, Since, Version
 from chat_memory.tools.past import list_versions, read_difference, read_past
 from chat_memory.tools.recall import Recollection
+from chat_memory.tools.redaction import redact_query
 from chat_memory.tools.toolbox import Toolbox
 
 DEFAULT_TOKENS = 3000
@@ -63,7 +64,7 @@ async def read_memory(
     """Read one chat: everything acknowledged before this call, in one snapshot, and what of it answers a query."""
     key = chat_key(caller.owner, check_chat_id(chat_id))
     characters = max_tokens * CHARACTERS_PER_TOKEN
-    query = check_query(query)
+    query = await redact_query(box, caller, key, check_query(query))
     snapshot = await box.snapshots.read(Look(key, characters, recalls=bool(query)))
     if snapshot is None:
         return MemoryReply(chat_id=shorten_id(chat_id, max_tokens // 4))

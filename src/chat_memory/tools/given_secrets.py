@@ -65,7 +65,9 @@ _CODE = re.compile(
     r"|(?i:self|this|req|request|user|config|settings|os|process|env|data|form|args|options|params|body|ctx|app|models)\."
 )
 """What stands in place of a password in code and templates: `${PASSWORD}`, `<password>`, `input()`."""
-_VARIABLE = re.compile(r"[a-z_]*(?:password|passwd|pwd|secret|token|hash|key|env)[a-z_]*", re.IGNORECASE)
+_VARIABLE = re.compile(
+    r"(?i:(?:[a-z]+_)*(?:password|passwd|pwd|secret|token|hash|env)(?:_[a-z]+)*)|[a-z]+(?:Password|Secret|Token|Hash)"
+)
 """Without quotes this names where a password is: `password=hashed_password`."""
 _OURS = re.compile(rf"{PLACEHOLDER.pattern}\W*")
 _PARTS = re.compile(r"[A-Za-z0-9]+")
@@ -102,18 +104,18 @@ def is_stand_in(value: str) -> bool:
     return _CODE.match(value) is not None or _OURS.fullmatch(value) is not None
 
 
-def _take_given(text: str, given: re.Match[str], found: re.Match[str]) -> Iterator[Stretch]:
+def _take_given(text: str, announced: re.Match[str], found: re.Match[str]) -> Iterator[Stretch]:
     """Take what is given after a secret's name, if it can be one."""
-    start, end = _trim(found, given["sign"])
+    start, end = _trim(found, announced["sign"])
     value = text[start:end]
-    signed = given["sign"] is not None or found["bare"] is None
-    if not signed and given["verb"] is None and not _MIXED.match(value):
+    signed = announced["sign"] is not None or found["bare"] is None
+    if not signed and announced["verb"] is None and not _MIXED.match(value):
         return
     if found["bare"] and _VARIABLE.fullmatch(value):
         return
-    if given["persons"] and _is_password(value, signed=signed, last=_ends_clause(text, end)):
+    if announced["persons"] and _is_password(value, signed=signed, last=_ends_clause(text, end)):
         yield Stretch("password", start, end, value)
-    elif not given["persons"] and _is_random(value, _LEAST_ASSIGNED) and not is_stand_in(value):
+    elif not announced["persons"] and _is_random(value, _LEAST_ASSIGNED) and not is_stand_in(value):
         yield Stretch("secret", start, end, value)
 
 

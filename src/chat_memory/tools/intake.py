@@ -16,20 +16,16 @@ from chat_memory.errors import (
 from chat_memory.models import (
     CALL_BYTES,
     CALL_MESSAGES,
-    CALL_VERDICTS,
     CHAT_ID_BYTES,
     IDEMPOTENCY_KEY_BYTES,
-    LAST_NUMBER,
     QUERY_BYTES,
     TURN_BYTES,
-    Confirmation,
-    Correction,
     Message,
     NewTurn,
     Role,
-    Verdicts,
 )
 from chat_memory.prompts.proof import VALUE_CHARS
+from chat_memory.prompts.wanted import CALL_VERDICTS, LAST_NUMBER, Confirmation, Correction, Verdicts
 from chat_memory.prompts.words import plain
 
 LABEL = re.compile(r"^(user|assistant|tool|system|note):[ \t]?", re.IGNORECASE | re.MULTILINE | re.ASCII)

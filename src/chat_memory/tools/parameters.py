@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from chat_memory.models import CALL_MESSAGES, Confirmation, Correction, Message
+from chat_memory.models import CALL_MESSAGES, Message
+from chat_memory.prompts.wanted import Confirmation, Correction
 
 LONGEST_WAIT_SECONDS = 60.0
 """Longest time a call may wait for a fold: clients give up on calls after about a minute."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from chat_memory.errors import BackwardRangeError, UnknownVersionError
-from chat_memory.models import Caller, Memory, chat_key
+from chat_memory.models import Caller, Counting, Memory, chat_key
 from chat_memory.prompts.pacing import run_paced
 from chat_memory.prompts.tokens import count_memory
 from chat_memory.replies import ChangeLine, DifferenceReply, MemoryReply, VersionLine, VersionsReply
@@ -65,7 +65,7 @@ async def read_past(
     known = _check(caller, past)
     _require(chat_id, known, version)
     if past is None or past.memory is None:
-        raise _unknown(chat_id, known, version)
+        raise unknown_version(chat_id, known, version)
     snapshot = _snapshot(past, past.memory, version)
     return fill_reply(chat_id, snapshot, max_tokens, box.settings.memory_tokens, evidence=evidence)
 
@@ -87,7 +87,7 @@ async def read_difference(
     for asked in (since, version):
         _require(chat_id, known, asked)
     if between is None or between.before is None or between.after is None:
-        raise _unknown(chat_id, known, since)
+        raise unknown_version(chat_id, known, since)
     envelope = DifferenceReply(
         chat_id=shorten_id(chat_id, max_tokens // 4), version=version or known.last_version, since=since
     )
@@ -116,10 +116,11 @@ def _check(caller: Caller, row: Page | Past | Between | None) -> Known:
 def _require(chat_id: str, known: Known, version: int) -> None:
     """Refuse a version the chat has not; 0 names none."""
     if version and not known.first_version <= version <= known.last_version:
-        raise _unknown(chat_id, known, version)
+        raise unknown_version(chat_id, known, version)
 
 
-def _unknown(chat_id: str, known: Known, version: int) -> UnknownVersionError:
+def unknown_version(chat_id: str, known: Known, version: int) -> UnknownVersionError:
+    """Say which versions there are, to whoever asked for another."""
     span = f"versions {known.first_version} to {known.last_version}" if known.last_version else "none yet"
     return UnknownVersionError(chat_id=chat_id, version=version, known=span)
 
@@ -141,7 +142,7 @@ def _snapshot(past: Past, memory: Memory, version: int) -> Snapshot:
 
 def _fill_versions(chat_id: str, page: Page, max_tokens: int) -> VersionsReply:
     envelope = VersionsReply(chat_id=shorten_id(chat_id, max_tokens // 4), version=page.known.last_version)
-    told = [(version, describe(version.delta, version.replaces_version)) for version in page.versions]
+    told = [(version, describe(version.step)) for version in page.versions]
 
     def build(room: int) -> VersionsReply:
         """Show the first `room` things: of each version a head, then its changes."""
@@ -159,14 +160,15 @@ def _fill_versions(chat_id: str, page: Page, max_tokens: int) -> VersionsReply:
 
 def _show(version: Listed, lines: list[ChangeLine], room: int) -> VersionLine:
     return VersionLine(
-        version=version.version,
+        version=version.step.version,
         from_seq=version.from_seq,
         covers_seq=version.covers_seq,
         created_at=version.created_at.replace(microsecond=0),
-        summarizer=version.summarizer,
+        summarizer=version.step.summarizer,
         model=version.model or None,
         degraded=version.degraded or None,
-        replaces_version=version.replaces_version,
+        replaces_version=version.step.replaces_version,
+        counting=version.counting if version.counting != str(Counting()) else None,
         changes=tuple(lines[:room]),
         left_out=_count(lines[room:]),
     )

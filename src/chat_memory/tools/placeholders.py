@@ -57,3 +57,10 @@ def replace_stretches(text: str, stretches: Sequence[Stretch], salt: bytes) -> s
         pieces += text[end : stretch.start], write_placeholder(stretch.kind, stretch.value, salt)
         end = stretch.end
     return "".join([*pieces, text[end:]])
+
+
+def replace_repeated(text: str, other: str, stretches: Iterable[Stretch], salt: bytes) -> str:
+    """Write a text with a placeholder wherever it repeats, word for word, a stretch of another text."""
+    for stretch in stretches:
+        text = text.replace(other[stretch.start : stretch.end], write_placeholder(stretch.kind, stretch.value, salt))
+    return text

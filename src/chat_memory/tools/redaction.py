@@ -4,17 +4,20 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import anyio
 
 from chat_memory.models import Caller, ChatKey, NewTurn
 from chat_memory.prompts.pacing import run_paced
+from chat_memory.prompts.wanted import Confirmation, Correction, Verdicts
 from chat_memory.storage import redaction_salts
 from chat_memory.tools.personal_shapes import Lookups, find_personal
-from chat_memory.tools.placeholders import Kind, Stretch, merge, replace_stretches
+from chat_memory.tools.placeholders import Kind, Stretch, merge, replace_repeated, replace_stretches
 from chat_memory.tools.secret_shapes import find_secrets
 from chat_memory.tools.toolbox import Toolbox
+
+Proven = TypeVar("Proven", bound=Confirmation)
 
 THREADS = anyio.CapacityLimiter(1)
 """Long texts are searched beside the folds' thread, not behind it: a writer waits for its answer."""
@@ -33,9 +36,7 @@ async def redact(box: Toolbox, caller: Caller, key: ChatKey, turns: Sequence[New
     Each turn by itself: roles and attestation are decided before, and stand. A call with nothing private asks the
     database nothing.
     """
-    texts = [turn.content for turn in turns]
-    personal = box.settings.redact == "pii"
-    found = await run_paced(partial(find_private, texts, personal=personal), sum(map(len, texts)), THREADS)
+    found = await _search(box, [turn.content for turn in turns])
     if not any(found):
         return Redacted(turns, {})
     salt = await redaction_salts.read_salt(box.db, key, caller.owner)
@@ -46,6 +47,42 @@ async def redact(box: Toolbox, caller: Caller, key: ChatKey, turns: Sequence[New
         ],
         dict(Counter(stretch.kind for stretches in found for stretch in stretches)),
     )
+
+
+async def redact_verdicts(box: Toolbox, caller: Caller, key: ChatKey, wanted: Verdicts) -> Verdicts:
+    """Replace in quotes and values what was replaced in the turns they are of, so that they stand there again."""
+    texts = [one.quote for one in (*wanted.confirm, *wanted.correct)] + [one.value for one in wanted.correct]
+    if not any(await _search(box, texts)):
+        return wanted
+    salt = await redaction_salts.read_salt(box.db, key, caller.owner)
+    personal = box.settings.redact == "pii"
+    confirm = tuple(_redact_verdict(one, salt, personal=personal) for one in wanted.confirm)
+    correct = tuple(_redact_verdict(one, salt, personal=personal) for one in wanted.correct)
+    return wanted.model_copy(update={"confirm": confirm, "correct": correct})
+
+
+def _redact_verdict(one: Proven, salt: bytes, *, personal: bool) -> Proven:
+    """Redact a verdict; of its value also what only its quote tells to be private: `call me at ...`."""
+    value = one.value if isinstance(one, Correction) else ""
+    in_quote, in_value = find_private([one.quote, value], personal=personal)
+    changed = {"quote": replace_stretches(one.quote, in_quote, salt)}
+    if value:
+        redacted = replace_stretches(value, in_value, salt)
+        changed["value"] = replace_repeated(redacted, one.quote, in_quote, salt)
+    return one.model_copy(update=changed)
+
+
+async def redact_query(box: Toolbox, caller: Caller, key: ChatKey, query: str) -> str:
+    """Ask for the placeholder where a query names what was replaced; where nothing was, ask as it came."""
+    (stretches,) = await _search(box, [query])
+    salt = await redaction_salts.find_salt(box.db, key, caller.owner) if stretches else None
+    return replace_stretches(query, stretches, salt) if salt is not None else query
+
+
+async def _search(box: Toolbox, texts: Sequence[str]) -> list[list[Stretch]]:
+    """Find what is private in texts, long ones beside the event loop."""
+    personal = box.settings.redact == "pii"
+    return await run_paced(partial(find_private, texts, personal=personal), sum(map(len, texts)), THREADS)
 
 
 def find_private(texts: Sequence[str], *, personal: bool) -> list[list[Stretch]]:

@@ -9,15 +9,15 @@ from chat_memory.errors import (
     TooManyMessagesError,
     UnconfirmedVerdictError,
     UnknownChatError,
-    UnknownVersionError,
 )
-from chat_memory.models import Answer, Caller, Change, ChatKey, Memory, Verdicts, chat_key
+from chat_memory.models import Answer, Caller, Change, ChatKey, Memory, chat_key
 from chat_memory.prompts.docket import Bench
 from chat_memory.prompts.pacing import run_paced
 from chat_memory.prompts.tokens import count_memory, count_tokens
 from chat_memory.prompts.verdicts import judge
+from chat_memory.prompts.wanted import Verdicts
 from chat_memory.replies import MemoryReply
-from chat_memory.storage import revisions, turns
+from chat_memory.storage import memory_versions, revisions, turns
 from chat_memory.storage.bell import Ring
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.database import Session
@@ -27,7 +27,10 @@ from chat_memory.telemetry import Event, log
 from chat_memory.tools.asking import MOST_ASKED, list_unproven, write_question
 from chat_memory.tools.get_memory import DEFAULT_TOKENS, read_memory
 from chat_memory.tools.intake import check_chat_id, read_verdicts
+from chat_memory.tools.ownership import refuse_other_owner
 from chat_memory.tools.parameters import ChatId, Confirm, Correct, Reject, Restore
+from chat_memory.tools.past import unknown_version
+from chat_memory.tools.redaction import redact_verdicts
 from chat_memory.tools.toolbox import Toolbox
 
 OWN_WORD = "memory:confirm"
@@ -59,7 +62,8 @@ async def revise_memory(
     confirm, correct: name the user turn (seq) and its sentence (quote), or the user is asked.
     """
     key = chat_key(caller.owner, check_chat_id(chat_id))
-    case = _Case(box, caller, chat_id, key, read_verdicts(confirm, correct, reject, restore), restore)
+    wanted = await redact_verdicts(box, caller, key, read_verdicts(confirm, correct, reject, restore))
+    case = _Case(box, caller, chat_id, key, wanted, restore)
     asked = await case.ask()
     revised = await revisions.revise(
         box.db, caller.owner, key, "restore" if restore else "verdict", partial(case.decide, asked=asked)
@@ -69,7 +73,7 @@ async def revise_memory(
     if revised.change is not None:
         box.bell.announce(Ring(key, grew=False))
         log(Event.MEMORY_REVISED, bucket=key.bucket, version=revised.version)
-    done = tell(revised.change)
+    done = tell(revised.change, case.wanted)
     reply = await read_memory(box, caller, chat_id, DEFAULT_TOKENS - sum(count_tokens(line) + 4 for line in done))
     return reply.model_copy(update={"done": done})
 
@@ -147,10 +151,12 @@ class _Case:
     async def _read_past(self, session: Session) -> Memory | None:
         if not self.restore:
             return None
-        past = await revisions.read_past(session, self.key, self.restore)
+        past = await memory_versions.read_past(session, self.key, self.restore)
+        if past is None:
+            raise UnknownChatError(chat_id=self.chat_id)
+        refuse_other_owner(self.caller, past.known.owner)
         if past.memory is None:
-            known = f"versions 1 to {past.latest}" if past.latest else "none yet"
-            raise UnknownVersionError(chat_id=self.chat_id, version=self.restore, known=known)
+            raise unknown_version(self.chat_id, past.known, self.restore)
         return past.memory
 
     def _gone(self, memory: Memory) -> Collection[str]:
@@ -165,7 +171,7 @@ def _remedy(answer: Answer) -> str:
     return "Name the user turn (seq) and its whole sentence (quote) that says so, or call again when the user is there."
 
 
-def tell(change: Change | None) -> tuple[str, ...]:
+def tell(change: Change | None, wanted: Verdicts) -> tuple[str, ...]:
     """Say what was done, by the ids of facts; no word of the chat stands in it."""
     if change is None:
         return ("nothing: the memory says so already",)
@@ -173,8 +179,11 @@ def tell(change: Change | None) -> tuple[str, ...]:
     lines += [f"added {fact.id}" for fact in change.added]
     for item in change.replaced:
         lines.append(f"{item.old.id} gave way to {item.new.id}" if item.new else f"took out {item.old.id}")
+    out = {item.old.id for item in change.replaced}
+    lines += [f"keeps {fact_id} out" for fact_id in wanted.reject if fact_id not in out]
     lines += [f"no room for {fact.id}" for fact in change.evicted]
     if change.left_summary:
-        lines.append(f"took {len(change.left_summary)} lines out of the summary")
+        lines.append(f"lines that left the summary: {len(change.left_summary)}")
     more = len(lines) - LINES_TOLD
-    return tuple([*lines[:LINES_TOLD], f"and {more} changes more"] if more > 0 else lines)
+    told = [*lines[:LINES_TOLD], f"and {more} changes more"] if more > 0 else lines
+    return tuple(told) or ("lines of the summary are back",)
