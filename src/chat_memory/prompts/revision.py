@@ -172,7 +172,7 @@ class Revision:
 
     def _infer(self, proposal: ProposedFact, verdict: Verdict) -> None:
         """Admit an assumption; it may replace assumptions, never a confirmed fact."""
-        if any(repeats(fact, proposal) for fact in self.confirmed.values()):
+        if any(self._says_same(fact, proposal) or repeats(fact, proposal) for fact in self.confirmed.values()):
             self._refuse(proposal, verdict.reason or "already confirmed", "dropped")
             return
         rivals = self._rivals(proposal, list(self.inferred.values()))

@@ -137,8 +137,3 @@ def plain(text: str) -> str:
 def is_cjk(word: str) -> bool:
     """Tell whether a word is one character of a script written without spaces."""
     return len(word) == 1 and _CJK.match(word) is not None
-
-
-def same_value(one: str, other: str) -> bool:
-    """Tell whether two values are the same words, whatever stands between them."""
-    return one == other or (words(one) == words(other) != [])
