@@ -85,6 +85,8 @@ def test_a_kind_is_that_of_the_whole_text() -> None:
         ("I moved to Porto last year.", {"home": "Porto"}),
         ("I fly to Porto on May 2.", {"fly date": "May 2", "to place": "Porto"}),
         ("No, just 1 person.", {"people": "1 person"}),
+        ("0 stops for you", {}),
+        ("I stay from May 2 on.", {"from date": "from May 2"}),
         ("I want a cheap flat in Porto.", {"place": "Porto", "flat": "cheap"}),
     ],
 )

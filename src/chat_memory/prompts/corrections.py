@@ -11,7 +11,7 @@ from chat_memory.prompts.words import content_words, words
 
 _NEW = r"(?P<new>[^,;:.!?()\"\n]{1,60}?(?:[.,:]\d[^,;:.!?()\"\n]{0,20}?){0,4})"
 _OLD = r"(?P<old>[^,;:.!?()\"\n]{1,60}?(?:[.,:]\d[^,;:.!?()\"\n]{0,20}?){0,4})"
-_END = r"(?=\s*(?:[,;!?()]|\.(?!\d)|:(?!\d)|$|\s(?:please|instead|now|then|for now)\b))"
+_END = r"(?=\s*(?:[,;!?()]|\.(?!\d)|:(?!\d)|$|\s(?:please|instead|now|then|for now|only)\b))"
 _AT = r"(?:in |at |on |for |to )?"
 _LEAD = r"(?:\b(?:it's|it is|its|is|in|at|on|for|to|say|make it|want|prefer|use|choose) |^)"
 _MAKE = re.compile(
@@ -72,7 +72,7 @@ def find_outdated(statement: Statement, facts: Sequence[Fact], seq: int) -> Fact
         and (bare or fact.key.endswith(kind))
         and fact.source_seq < seq
     ]
-    if any(fact.key == statement.key for fact in alike):
+    if not bare and any(fact.key == statement.key for fact in alike):
         return None
     latest = [fact for fact in alike if fact.source_seq == max(other.source_seq for other in alike)]
     return latest[-1] if latest else None

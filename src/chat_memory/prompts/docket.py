@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
-from chat_memory.errors import FullRejectionsError, UnknownFactError, UnprovenVerdictError
+from chat_memory.errors import FullRejectionsError, InstructionVerdictError, UnknownFactError
 from chat_memory.models import Fact, Memory, ProposedFact, Rejected, Replaced
 from chat_memory.prompts.instructions import find_instruction
 from chat_memory.prompts.rejections import Rejections
@@ -187,7 +187,7 @@ class Docket:
         head, key, value = self.bench.head_seq, plain(fact.key), plain(value)
         found = [find_instruction(text, label=True, users_own=True) for text in (key, value)]
         if any(found):
-            raise UnprovenVerdictError(id=fact.id[:40], verdict=verdict, reason=next(filter(None, found)))
+            raise InstructionVerdictError(id=fact.id[:40], verdict=verdict, reason=next(filter(None, found)))
         told: dict[str, object] = {
             "key": key,
             "value": value,

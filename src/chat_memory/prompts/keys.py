@@ -46,7 +46,7 @@ _ATTRIBUTES: tuple[_Attribute, ...] = tuple(
         ("phone mobile number", r"(?:\S*\d{3}|phone_[0-9a-f]{8}\b)"),
         ("budget price cost money amount total", rf"(?:[$€£¥₹₩]|{_COUNTED})"),
         ("date deadline due day", rf"(?:\S*\d|{_DAY}{_MONTH})"),
-        ("time", rf"(?:\S*\d|{_DAY}{_MONTH})"),
+        ("time", rf"(?:\S*\d|{_DAY}{_MONTH}|\w+ [ap]m\b|(?:half|quarter) (?:past|to)\b|\w+ in the \w+ing\b)"),
         ("place", r"(?:in|at|near|around|to|from|leav\w+|depart\w*)\s"),
         ("people person guests count party size number", rf"(?:{_COUNTED})"),
     )

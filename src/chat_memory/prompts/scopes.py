@@ -55,7 +55,9 @@ INTERJECTIONS = lexicon(
     "no nope nah yes yeah yep oh hm hmm um uh well ok okay sorry actually wait hold on please thanks thank you sir"
     " madam hey hi hello so and but or then also now right sure great good perfect alright"
 )
-RESUMES = lexicon("make it it's i i'm i'd i'll let change my we our actually wait sorry please that the thanks thank")
+RESUMES = lexicon(
+    "this just only make it it's i i'm i'd i'll let change my we our actually wait sorry please that the thanks thank"
+)
 """After a `no` that opens a clause these show it answers what came before and negates nothing after it."""
 
 BELIEFS = lexicon(

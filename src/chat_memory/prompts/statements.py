@@ -122,6 +122,8 @@ _COUNT_CUE = re.compile(
 )
 """Before a count these say it is the user's own: `I need two tickets`; counts of the world are not kept."""
 _TYPED: frozenset[SpanType] = frozenset({"email", "url", "phone", "money", "date", "time", "count"})
+_ENDS = lexicon("until till from since")
+"""Before a date or time these tell what it is: where something begins or ends."""
 _PERSONS = lexicon("person persons adult adults")
 _VAGUE_COUNTS = lexicon(
     "things ways times options questions steps minutes hours seconds points items examples ideas reasons words lines"
@@ -227,9 +229,13 @@ def _label(sentence: str, span: Span) -> str:
     if span.kind == "count":
         noun = span.text.split()[-1].lower()
         own = _COUNT_CUE.search(sentence, max(span.start - 40, 0), span.start)
-        return "" if noun in _VAGUE_COUNTS or own is None else "people" if noun in _PERSONS else noun
+        others = own is None or sentence.startswith(" for you", span.end)
+        return "" if noun in _VAGUE_COUNTS or others else "people" if noun in _PERSONS else noun
     if span.kind in {"email", "phone"}:
         return str(span.kind)
+    bound = sentence[bound_start(sentence, span) : span.start].strip().lower()
+    if bound in _ENDS:
+        return f"{bound} {span.kind}"
     after = _NOUN_AFTER.match(sentence, span.end) if span.kind == "money" else None
     if after is not None:
         return after[1].lower()

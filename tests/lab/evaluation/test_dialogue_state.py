@@ -27,5 +27,5 @@ async def test_a_dialogue_is_appended_folded_read_and_scored(server_url: str, tm
     assert told["sgd.stale"] == told["sgd.false_confirmation"] == told["sgd.false_replaced"] == 0
     assert told["sgd_test.recall"] == 1
     assert {key for key in told if key.startswith("multiwoz.")} == {
-        f"multiwoz.{name}" for name in ("recall", "precision", "stale", "false_confirmation")
+        f"multiwoz.{name}" for name in ("recall", "precision", "stale", "stale_restated", "false_confirmation")
     } | {f"multiwoz.false_{kind}" for kind in ("unstated", "asked", "denied", "replaced")}

@@ -1,6 +1,7 @@
 """What a memory is worth against labels."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -18,7 +19,7 @@ DIALOGUE = Labelled(
     informed=(Given("Oslo", 1), Given("2", 1), Given("Lima", 3), Given("True", 3)),
     asked=("quiet",),
     denied=("Oslo", "2", "north"),
-    earlier=("Oslo", "2", "Lima", "west", "True"),
+    earlier=(("a city", "Oslo"), ("a guests", "2"), ("a city", "Lima"), ("a side", "west"), ("a garden", "True")),
 )
 
 
@@ -62,6 +63,14 @@ def test_what_the_user_did_not_say_asked_or_replaced_is_false(entry: Entry, kind
 def test_what_the_user_denied_is_false() -> None:
     denied = Labelled("two", (Saying("user", "Oslo is no choice"),), {}, denied=("Oslo",))
     assert score(denied, [Entry("Oslo", 1)]).falsehoods["denied"] == 1
+
+
+@pytest.mark.parametrize(("city", "restated"), [("Lima", 1), ("Bergen", 0)])
+def test_an_accepted_offer_is_told_from_words_of_the_user(city: str, restated: int) -> None:
+    """Fails when what the assistant offered counts as restated."""
+    scored = score(replace(DIALOGUE, final={"a city": [city]}), [Entry("Oslo", 1)])
+    assert (scored.restated, scored.stale_restated) == (restated, restated)
+    assert scored.stale == 1
 
 
 def test_a_true_extra_fact_is_not_false_and_not_right() -> None:

@@ -101,4 +101,5 @@ def _shares(scored: Score) -> Mapping[str, Share]:
         "false_confirmation": Share(sum(scored.falsehoods.values()), scored.entries),
         **{f"false_{kind}": Share(count, scored.entries) for kind, count in scored.falsehoods.items()},
         "stale": Share(scored.stale, scored.replaced),
+        "stale_restated": Share(scored.stale_restated, scored.restated),
     }

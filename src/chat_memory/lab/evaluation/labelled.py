@@ -1,7 +1,7 @@
 """Labelled dialogues: what was said, and what the labels say the user wants, whatever file they came from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from chat_memory.lab.evaluation.matching import is_stated, normalize
@@ -30,10 +30,14 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A labelled value: the ways it is written, and the turns in which the user gave it in words."""
+    """A labelled value: the ways it is written, and the turns in which the user gave it in words.
+
+    `restated` when it was replaced by what the user gave in words, not by an offer of the assistant that was accepted.
+    """
 
     ways: Sequence[str]
     seqs: frozenset[int]
+    restated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Labelled:
     """A dialogue with its labels: each slot's values at the end, and what the user asked about, denied or replaced.
 
     `final` holds, by slot, the ways one value is written; the others are values as the labels have them. `informed`
-    are those the user gave by act, `earlier` all that any state held.
+    are those the user gave by act, `earlier` all that any state held, with their slots.
     """
 
     id: str
@@ -50,7 +54,7 @@ class Labelled:
     informed: Sequence[Given] = ()
     asked: Sequence[str] = ()
     denied: Sequence[str] = ()
-    earlier: Sequence[str] = ()
+    earlier: Sequence[tuple[str, str]] = ()
 
     def user_texts(self) -> list[str]:
         """List what the user said."""
@@ -64,8 +68,9 @@ class Labelled:
     def replaced(self) -> list[Wanted]:
         """List the values the user gave in words and then gave up: no slot has them at the end."""
         last = {normalize(value) for values in self.final.values() for value in values}
-        gone = {normalize(value): value for value in self.earlier if normalize(value) not in last}
-        return [each for each in (self._wanted([value]) for value in gone.values()) if each.seqs]
+        gone = {normalize(value): (slot, value) for slot, value in self.earlier if normalize(value) not in last}
+        found = [(self._wanted([value]), self._wanted(self.final.get(slot, ()))) for slot, value in gone.values()]
+        return [replace(old, restated=bool(new.seqs)) for old, new in found if old.seqs]
 
     def _wanted(self, values: Sequence[str]) -> Wanted:
         ways = [value for value in values if value.casefold() not in _WORDLESS]

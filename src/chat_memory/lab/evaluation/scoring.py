@@ -14,7 +14,10 @@ FALSEHOODS: tuple[Falsehood, ...] = get_args(Falsehood)
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Counts of one dialogue: labelled values and those found, entries by what they are, replaced and still there."""
+    """Counts of one dialogue: labelled values and those found, entries by what they are, replaced and still there.
+
+    Of the replaced, `restated` are those the user replaced in own words, not by accepting an offer.
+    """
 
     gold: int
     found: int
@@ -23,6 +26,8 @@ class Score:
     falsehoods: Mapping[Falsehood, int]
     replaced: int
     stale: int
+    restated: int
+    stale_restated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Entry:
 def score(dialogue: Labelled, entries: Sequence[Entry]) -> Score:
     """Compare what is confirmed at the end with a dialogue's labels."""
     stated, replaced = dialogue.stated(), dialogue.replaced()
+    still = [old for old in replaced if any(entry.has(old) for entry in entries)]
     right = [any(entry.has(wanted) for wanted in stated) for entry in entries]
     judged = [judge(dialogue, entry) for entry, good in zip(entries, right, strict=True) if not good]
     return Score(
@@ -49,7 +55,9 @@ def score(dialogue: Labelled, entries: Sequence[Entry]) -> Score:
         right=sum(right),
         falsehoods={kind: judged.count(kind) for kind in FALSEHOODS},
         replaced=len(replaced),
-        stale=sum(any(entry.has(old) for entry in entries) for old in replaced),
+        stale=len(still),
+        restated=sum(old.restated for old in replaced),
+        stale_restated=sum(old.restated for old in still),
     )
 
 

@@ -39,7 +39,7 @@ def test_both_forms_are_read(tmp_path: Path, *, packed: bool) -> None:
     assert dialogue.sayings[:2] == [Saying("user", "I don't mind, in Oslo."), Saying("assistant", "Fine.")]
     assert dialogue.final == {"llama city": ["lima"]}
     assert dialogue.informed == [Given("oslo", 1), Given("lima", 3)]
-    assert dialogue.earlier == ["oslo", "lima"]
+    assert dialogue.earlier == [("llama city", "oslo"), ("llama city", "lima")]
 
 
 def test_a_file_that_is_something_else_is_named(tmp_path: Path) -> None:

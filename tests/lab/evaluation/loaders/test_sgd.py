@@ -55,7 +55,7 @@ def test_both_forms_are_read(tmp_path: Path, *, packed: bool) -> None:
     assert dialogue.final == {"Llamas_1 stable": ["Lima", "lima"]}
     assert dialogue.informed == [Given("Oslo", 1), Given("Lima", 3)]
     assert (dialogue.asked, dialogue.denied) == (["big"], ["Oslo"])
-    assert dialogue.earlier == ["Oslo", "Lima", "lima"]
+    assert [value for _, value in dialogue.earlier] == ["Oslo", "Lima", "lima"]
 
 
 def test_a_split_that_is_missing_or_something_else_is_named(tmp_path: Path) -> None:

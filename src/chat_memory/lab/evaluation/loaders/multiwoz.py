@@ -50,7 +50,7 @@ def _label(name: str, log: Sequence[_Turn]) -> Labelled:
             if act.endswith("-Inform")
             for _, value in pairs
         ],
-        earlier=[value for state in states for value in state.values()],
+        earlier=[held for state in states for held in state.items()],
     )
 
 

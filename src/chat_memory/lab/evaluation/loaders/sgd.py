@@ -75,7 +75,7 @@ def _label(raw: _Dialogue) -> Labelled:
         ],
         asked=[value for turn in asked for value in turn.values("REQUEST")],
         denied=list(_denied(raw.turns)),
-        earlier=[value for state in states for values in state.values() for value in values],
+        earlier=[(slot, value) for state in states for slot, values in state.items() for value in values],
     )
 
 
