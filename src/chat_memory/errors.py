@@ -22,6 +22,7 @@ ChatMemoryError
 ├── VerdictError                     a verdict on the memory that was not taken
 │   ├── UnknownFactError
 │   ├── UnprovenVerdictError
+│   ├── InstructionVerdictError
 │   ├── UnconfirmedVerdictError
 │   ├── ChangedMemoryError
 │   ├── FullRejectionsError
@@ -180,6 +181,10 @@ class UnknownFactError(VerdictError):
 
 class UnprovenVerdictError(VerdictError):
     """{id} is not {verdict}: {reason}. Nothing was written: name the user turn (seq) and the whole sentence of it (quote) that says so, or leave both out to have the user asked."""
+
+
+class InstructionVerdictError(VerdictError):
+    """{id} is not {verdict}: it reads like an instruction to a model ({reason}). Nothing was written: give what is true as a fact."""
 
 
 class UnconfirmedVerdictError(VerdictError):

@@ -51,6 +51,19 @@ async def test_what_was_written_is_what_there_is(written: Written) -> None:
     assert compare(written.kept, written.history) == []
 
 
+async def test_what_is_private_may_have_given_way_and_nothing_else(box: Toolbox, alice: Caller) -> None:
+    """Without _is_redacted a file with a secret in it would be a broken promise."""
+    secret = "gh" + "p_" + "a1B2c3D4e5" * 4
+    messages = (Message(role="user", content=f"Use {secret} for the build, please."),)
+    receipt = await update_memory(box, alice, "chat", list(messages))
+    (turn,) = (await get_history(box, alice, "chat")).turns
+    assert secret not in turn.content
+    kept = [Kept(receipt.first_seq, receipt.seq, messages)]
+    assert compare(kept, [turn]) == []
+    changed = turn.model_copy(update={"content": turn.content.replace("build", "test")})
+    assert compare(kept, [changed]) == ["turn 1 came back with another text"]
+
+
 async def test_a_turn_missing_from_the_history_is_found(written: Written) -> None:
     """Fails without the `None` case of _compare_turn, and without _compare_numbers."""
     assert compare(written.kept, [*written.history[:1], *written.history[2:]]) == [

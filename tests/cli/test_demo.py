@@ -11,7 +11,14 @@ import pytest
 
 from chat_memory.cli.console import open_console
 from chat_memory.cli.demo import story as stage
-from chat_memory.cli.demo.conversation import CALL_TURNS, NEVER_CONFIRMED, Conversation, read_bundled, read_file
+from chat_memory.cli.demo.conversation import (
+    CALL_TURNS,
+    CORRECTED,
+    NEVER_CONFIRMED,
+    Conversation,
+    read_bundled,
+    read_file,
+)
 from chat_memory.cli.demo.scratch import Scratch, is_alive, scratch_folder
 from chat_memory.cli.demo.screen import Screen
 from chat_memory.cli.demo.server import Server, start_server
@@ -41,9 +48,13 @@ def test_the_bundled_conversation_survives_the_kill(alone: Program, folder: Path
     told, _, survived = done.stdout.partition("What survived the kill")
     assert "kill -9 " in told
     assert "start to first answer, cold" in told
+    assert "20 June 2027" in told.partition("Its past")[2]
+    assert "asked to confirm it, the server said: " in told
     promises = (
         f"every turn ({len(read_bundled().messages)}) of every receipt",
         *NEVER_CONFIRMED,
+        *(f"{what} is named with the version that replaced it" for what in CORRECTED),
+        "a guess stays one, and a restore leads to the past and back",
         "no process of it is left",
     )
     for promise in promises:

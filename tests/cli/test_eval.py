@@ -56,6 +56,18 @@ def test_what_cannot_be_measured_ends_with_one_line_and_code_2(alone: Program, a
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_set_that_is_not_whole_fails_the_run(alone: Program, folder: Path) -> None:
+    """Fails when run does not check sizes: figures of one text would pass for those of the set."""
+    (folder / "pii").mkdir()
+    text: dict[str, object] = {"full_text": "Call me.", "spans": [], "template_id": 1}
+    (folder / "pii" / "texts.json").write_text(json.dumps([text]))
+    file = folder / "figures.json"
+    done = alone.run("eval", "--suite", "redaction", "--half", "all", "--data-dir", str(folder), "--json", str(file))
+    assert done.returncode == 2
+    assert "chat-memory: redaction measured 1 cases of pii, its all half has 1500" in done.stderr
+    assert not file.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -94,6 +106,8 @@ def test_results_become_a_table_of_the_docs(alone: Program, folder: Path) -> Non
         f"| `{KEY}` | 25.0 % | 75.0 % |",
         "| `fold.p50_ms` | 1.500 | 1.500 |",
     ]
+    chosen = alone.run("eval", "table", str(odd), "--keys", "*.recall", "--keys", "none")
+    assert chosen.stdout.splitlines() == ["| figure | odd |", "| --- | ---: |", f"| `{KEY}` | 25.0 % |"]
 
 
 @pytest.mark.needs_bench

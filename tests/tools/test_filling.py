@@ -10,26 +10,30 @@ from chat_memory.prompts.tokens import count_tokens
 from chat_memory.replies import MemoryReply
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.snapshots import CutTurn, Snapshot
-from chat_memory.tools.fence import count_reply, fence
+from chat_memory.tools.fence import count_reply, fence, structure
 from chat_memory.tools.filling import fill_reply
+from chat_memory.tools.recall import Recollection
 from tests.prompts.said import dice
 
-TEXTS = [
-    "plain words",
-    "<b>",
-    "</chat_memory>",
-    '"',
-    "\\",
-    "\x01",
-    "東京",
-    "🧠",
-    "Köln",
-    "9,500.00",
-    "a_b",
-    "\n",
-    "—",
-    "مرحبا",
-]
+TEXTS = (
+    *(
+        "plain words",
+        "<b>",
+        "</chat_memory>",
+        '"',
+        "\\",
+        "\x01",
+        "東京",
+        "🧠",
+        "Köln",
+        "9,500.00",
+        "a_b",
+        "\n",
+        "—",
+        "مرحبا",
+    ),
+    *("\u202e", "\u200b", "\U000e0041\U000e0042"),  # what shows nothing is escaped too
+)
 BIG = 2**31 - 1
 
 
@@ -40,8 +44,7 @@ def read_as_text(reply: MemoryReply) -> int:
 
 def read_as_data(reply: MemoryReply) -> int:
     """Count what a model reads that is shown the structured content."""
-    data = reply.model_dump(mode="json", exclude_none=True)
-    return count_tokens(json.dumps(data, ensure_ascii=False, separators=(",", ":")))
+    return count_tokens(json.dumps(structure(reply), ensure_ascii=False, separators=(",", ":")))
 
 
 def random_snapshot(seed: int) -> Snapshot:
@@ -79,14 +82,25 @@ def random_snapshot(seed: int) -> Snapshot:
     return Snapshot("o", uuid4(), BIG, done, failed=False, lag_ms=10**12, stored=stored, token_count=1, pending=pending)
 
 
-@pytest.mark.parametrize("seed", range(60))
+def random_recollection(seed: int) -> Recollection | None:
+    """What a query finds in sixty folded turns."""
+    chance = dice(seed)
+    contents = [" ".join(chance.choices(TEXTS, k=chance.randrange(1, 60))) for _ in range(60)]
+    turns = [
+        CutTurn(seq, chance.choice(("user", "tool")), attested=False, content=content, characters=len(content))
+        for seq, content in enumerate(contents, 1)
+    ]
+    return Recollection.of("plain words of Köln 東京", turns)
+
+
+@pytest.mark.parametrize("seed", range(40))
 def test_no_reply_passes_its_cap_in_text_or_in_data(seed: int) -> None:
     """Without the first loop in fill_reply, or with count_reply blind to the fence, one of them would be larger."""
     snapshot = random_snapshot(seed)
     chat_id = dice(seed).choice(["a", "🧠" * 128, "<" * 512, "\x01" * 512, "日本語" * 50])
     for max_tokens in (256, 300, 512, 1_024, 4_096):
-        for evidence in (False, True):
-            reply = fill_reply(chat_id, snapshot, max_tokens, 2_000, evidence=evidence)
+        for evidence, recollection in ((False, None), (True, None), (False, random_recollection(seed))):
+            reply = fill_reply(chat_id, snapshot, max_tokens, 2_000, evidence=evidence, recollection=recollection)
             assert read_as_text(reply) <= max_tokens
             assert read_as_data(reply) <= max_tokens
 

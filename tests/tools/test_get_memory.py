@@ -11,7 +11,7 @@ from chat_memory.tools.fence import count_reply, render
 from chat_memory.tools.filling import ADVICE
 from chat_memory.tools.forget import forget
 from chat_memory.tools.get_history import get_history
-from chat_memory.tools.get_memory import get_memory, list_chats, read_memory
+from chat_memory.tools.get_memory import DEFAULT_TOKENS, get_memory, list_chats, read_memory
 from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
@@ -89,6 +89,23 @@ async def test_a_reply_fits_its_cap_whatever_is_pending(
         assert named + len(reply.pending_turns) == reply.pending == 150
 
 
+@pytest.mark.parametrize("chat_id", ["a", "🧠" * 128, "<" * 512, "\x01" * 512])
+async def test_a_reply_about_a_chat_nobody_wrote_to_fits_too(box: Toolbox, alice: Caller, chat_id: str) -> None:
+    """Without shorten_id in read_memory a long chat id alone would pass the cap."""
+    assert count_reply(await read_memory(box, alice, chat_id, 256)) <= 256
+
+
+async def test_a_reply_of_summarize_fits_with_what_it_counts(box: Toolbox, alice: Caller) -> None:
+    """Without FOLDED_TOKENS the number of turns folded would come on top of a full reply."""
+    await say(box, alice, "a", "word " * 1_000)
+    rest = DEFAULT_TOKENS - count_reply(await read_memory(box, alice, "a"))
+    await say(box, alice, "b", "word " * (1_000 + rest - 2))
+    assert count_reply(await read_memory(box, alice, "b")) >= DEFAULT_TOKENS - 4
+    reply = await summarize(box, alice, "b", 0)
+    assert reply.folded == 0
+    assert count_reply(reply) <= DEFAULT_TOKENS
+
+
 async def test_what_had_no_room_is_named(box: Toolbox, alice: Caller) -> None:
     await say(box, alice, "a", *("word " * 400 for _ in range(4)))
     await remember(box, "a", FULL)
@@ -115,6 +132,15 @@ async def test_the_newest_turn_stands_whole_and_older_ones_are_shortened(box: To
     assert (newest.content, newest.cut_from) == ("the newest, word for word", None)
     assert older.cut_from == 3_600
     assert older.content.endswith("…")
+
+
+async def test_a_newest_turn_that_does_not_fit_has_its_share_of_the_room(box: Toolbox, alice: Caller) -> None:
+    """Without NEWEST_SHARE in take_turns a turn a little too long would be cut to a sentence."""
+    await say(box, alice, "a", "before", "word " * 4_000)
+    (before, newest) = (await read_memory(box, alice, "a", 2_000)).pending_turns
+    assert before.content == "before"
+    assert 3_500 < len(newest.content) < 10_000
+    assert newest.cut_from == 20_000
 
 
 async def test_data_cannot_leave_its_fence(box: Toolbox, alice: Caller) -> None:

@@ -289,6 +289,9 @@ async def test_what_is_told_of_the_past_fits_its_cap_and_names_the_rest(
 
 
 async def test_a_long_chat_id_does_not_push_the_past_out(box: Toolbox, alice: Caller) -> None:
+    """Without shorten_id the id of a chat, known or not, could be more than the cap."""
+    unknown = await get_memory(box, alice, "\x01" * 512, max_tokens=256, detail="versions")
+    assert count_reply(unknown) <= 256
     for chat_id in ("<" * 512, "🧠" * 128):
         await say(box, alice, "My name is Ana.", chat_id=chat_id)
         await say(box, alice, "Our budget is 900 euros.", chat_id=chat_id)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import Literal
 
 import anyio
 import anyio.lowlevel
@@ -193,8 +194,12 @@ async def test_text_that_looks_like_a_placeholder_is_text(strict: Toolbox, alice
     assert (contents(await get_history(strict, alice, "a")), receipt.redacted) == ([text], None)
 
 
-async def test_a_long_text_is_searched_beside_the_event_loop(box: Toolbox, alice: Caller) -> None:
-    """Without run_paced one large turn would hold up every other call of the process."""
+@pytest.mark.parametrize(("redact", "weight"), [("secrets", 1), ("pii", redaction.PERSONAL_WEIGHT)])
+async def test_a_long_text_is_searched_beside_the_event_loop(
+    box: Toolbox, alice: Caller, redact: Literal["secrets", "pii"], weight: int
+) -> None:
+    """Without run_paced one large turn would hold up every other call; without the weight a list of numbers would."""
+    box = replace(box, settings=Settings(redact=redact))
     done: list[str] = []
 
     async def write(chat_id: str, text: str) -> None:
@@ -202,7 +207,7 @@ async def test_a_long_text_is_searched_beside_the_event_loop(box: Toolbox, alice
         done.append(chat_id)
 
     async with redaction.THREADS, anyio.create_task_group() as group:
-        group.start_soon(write, "long", "x" * pacing.THREAD_CHARACTERS)
+        group.start_soon(write, "long", "x" * (pacing.THREAD_CHARACTERS // weight))
         await write("short", "x")
         await anyio.lowlevel.checkpoint()
         assert done == ["short"]

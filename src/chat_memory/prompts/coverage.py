@@ -1,6 +1,6 @@
 """Which sentences a summary keeps: greedy submodular coverage, with priors (measured in shared notes quality.md).
 
-Each pick has the best gain = prior x sum(word weight x 0.6^times covered) / (tokens + 4), until the room is full.
+Each pick has the best gain = prior x sum(word weight x 0.8^times covered) / (tokens + 4), until the room is full.
 """
 
 import heapq
@@ -18,10 +18,10 @@ NEWEST_SHARE = 0.25
 NEWEST_TURNS = 6
 """How many turns, counted back from the last, are the newest."""
 
-_REPEAT = 0.6
+_REPEAT = 0.8
 _LINE_TOKENS = 4
 _PRIORS = {"user": 1.0, "note": 0.8, "assistant": 0.3, "tool": 0.3, "system": 0.3, "": 1.0}
-_QUESTION, _FIRST_PERSON, _DURABLE, _STANDING, _SYMBOLS = 0.35, 1.25, 1.5, 2.0, 0.3
+_QUESTION, _FIRST_PERSON, _DURABLE, _STANDING, _SYMBOLS = 0.35, 1.25, 2.0, 2.0, 0.3
 _WORD = re.compile(r"[^\W_]+(?:['’.,:-][^\W_]+)*")  # noqa: RUF001
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 _FIRST = re.compile(r"\b(?:I|I'm|I've|I'd|I'll|we|my|our|me|us|we're|we've)\b", re.IGNORECASE)

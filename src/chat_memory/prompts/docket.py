@@ -4,15 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
-from chat_memory.errors import FullRejectionsError, UnknownFactError
+from chat_memory.errors import FullRejectionsError, InstructionVerdictError, UnknownFactError
 from chat_memory.models import Fact, Memory, ProposedFact, Rejected, Replaced
+from chat_memory.prompts.instructions import find_instruction
 from chat_memory.prompts.rejections import Rejections
 from chat_memory.prompts.restoration import choose_lines_back
 from chat_memory.prompts.revision import Admitted
 from chat_memory.prompts.summaries import fit_lines
 from chat_memory.prompts.tokens import CAP_SHARE, count_facts
 from chat_memory.prompts.wanted import Confirmation, Correction
-from chat_memory.prompts.words import key_words, plain, words
+from chat_memory.prompts.words import key_words, plain, same_value
 
 MOST_REJECTED = 256
 """Most rejected facts a chat keeps: each fold compares what is proposed with all of them."""
@@ -114,7 +115,7 @@ class Docket:
         rivals = [rival for rival in self._rivals(fact) if rival.id == fact.id or rival.id not in beside]
         said = [rival for rival in rivals if rival.id in self.confirmed]
         guess = holder is self.inferred
-        if any(_same_value(rival, fact) for rival in (rivals if guess else said)) or (guess and said):
+        if any(same_value(rival.value, fact.value) for rival in (rivals if guess else said)) or (guess and said):
             return
         settled = 0 if guess else self.bench.head_seq
         self._place(
@@ -126,14 +127,14 @@ class Docket:
         fact = self._find(wanted.id)
         if fact is None:
             heir, _ = self.bench.heirs.get(wanted.id, (None, 0))
-            if heir is None or self._find(heir.id) != heir or not _is_value(heir, wanted.value):
+            if heir is None or self._find(heir.id) != heir or not same_value(heir.value, wanted.value):
                 raise self._unknown(wanted.id)
             return None
-        if fact.id in self.confirmed and _is_value(fact, wanted.value):
+        if fact.id in self.confirmed and same_value(fact.value, wanted.value):
             return None
         if wanted.quote:
             return _propose("supersede", fact, wanted, wanted.value)
-        new = self._own_word(fact, plain(wanted.value)).model_copy(
+        new = self._own_word(fact, wanted.value, "corrected").model_copy(
             update={"id": self._new_id(), "first_version": self.bench.version}
         )
         self._place(self.confirmed, new, self._rivals(fact))
@@ -149,7 +150,7 @@ class Docket:
             return None
         if wanted.quote:
             return _propose("confirm" if lifted is None else "add", fact, wanted, fact.value)
-        new = self._own_word(fact, plain(fact.value))
+        new = self._own_word(fact, fact.value, "confirmed")
         self.rejected = [one for one in self.rejected if one.fact.id != fact.id]
         rivals = [rival for rival in self._rivals(fact) if rival.id != fact.id]
         guess = self.inferred.pop(fact.id, None)
@@ -181,11 +182,14 @@ class Docket:
     def _find(self, fact_id: str) -> Fact | None:
         return self.confirmed.get(fact_id) or self.inferred.get(fact_id)
 
-    def _own_word(self, fact: Fact, value: str) -> Fact:
-        """Make a fact a person's word, said after the last turn: no earlier one changes it."""
-        head = self.bench.head_seq
+    def _own_word(self, fact: Fact, value: str, verdict: str) -> Fact:
+        """Make a fact a person's word, said after the last turn: no earlier one changes it. Rule 6 stands as ever."""
+        head, key, value = self.bench.head_seq, plain(fact.key), plain(value)
+        found = [find_instruction(text, label=True, users_own=True) for text in (key, value)]
+        if any(found):
+            raise InstructionVerdictError(id=fact.id[:40], verdict=verdict, reason=next(filter(None, found)))
         told: dict[str, object] = {
-            "key": plain(fact.key),
+            "key": key,
             "value": value,
             "basis": "operator",
             "quote": "",
@@ -225,11 +229,3 @@ def _by_id(memory: Memory | None, fact_id: str) -> Fact | None:
 
 def _label(fact: Fact) -> tuple[str, ...]:
     return tuple(key_words(fact.key)) or (fact.key,)
-
-
-def _same_value(one: Fact, other: Fact) -> bool:
-    return _is_value(one, other.value)
-
-
-def _is_value(fact: Fact, value: str) -> bool:
-    return fact.value == value or (words(fact.value) == words(value) != [])

@@ -3,10 +3,19 @@
 import re
 from collections.abc import Sequence
 
-from chat_memory.models import Fact
+from chat_memory.models import Fact, ProposedFact
 from chat_memory.prompts.scopes import NEGATIONS
 from chat_memory.prompts.spans import SpanType, kind_of
-from chat_memory.prompts.words import POLAR_WORDS, content_words, key_terms, key_words, lexicon, strip_ending, words
+from chat_memory.prompts.words import (
+    POLAR_WORDS,
+    content_words,
+    key_terms,
+    key_words,
+    lexicon,
+    same_value,
+    strip_ending,
+    words,
+)
 
 _LABEL_WORDS = 5
 """A key of more content words is a sentence, not a label."""
@@ -101,6 +110,11 @@ def speaks_of(key: str, spoken: Sequence[str]) -> bool:
     """Tell whether words name a key's attribute: by its own words, or by a verb such as `live` for a home."""
     label = key_words(key)
     return bool(label) and not _foreign(label, spoken, _ATTRIBUTES[:_VERBAL])
+
+
+def repeats(fact: Fact, proposal: ProposedFact) -> bool:
+    """Tell whether an assumption only repeats a confirmed fact, under its key or another for the same attribute."""
+    return same_value(fact.value, proposal.value) and (fact.key == proposal.key or names_same(fact.key, proposal.key))
 
 
 def corrects(known: Fact, value: str, spoken: Sequence[str]) -> bool:

@@ -50,7 +50,8 @@ class Rejections:
 
     def __init__(self, rejected: Iterable[Rejected]) -> None:
         """Know what was rejected, and up to which turn."""
-        self._known = [_Known.of(one) for one in rejected]
+        self.rejected = tuple(rejected)
+        self._known = [_Known.of(one) for one in self.rejected]
 
     def find(self, key: str, value: str, seq: int) -> Fact | None:
         """Find the rejected fact that a statement from turn `seq` would bring back.

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from chat_memory.models import Change, Fact, Memory, Outcome, ProposedFact, Refused, Rejected, Replaced
+from chat_memory.models import Change, Fact, Memory, Outcome, ProposedFact, Refused, Replaced
 from chat_memory.prompts.eviction import choose_leaving
-from chat_memory.prompts.keys import names_same, renames
+from chat_memory.prompts.keys import renames, repeats
 from chat_memory.prompts.proof import Evidence, Verdict
 from chat_memory.prompts.rejections import Rejections
 from chat_memory.prompts.summaries import SUMMARY_SHARE, append_lines, name_left
 from chat_memory.prompts.tokens import count_facts, count_tokens, fit_words
-from chat_memory.prompts.words import key_words, words
+from chat_memory.prompts.words import key_words, same_value, words
 
 SENTENCE_TOKENS = 80
 """Longest sentence kept in place of a fact, tokens: as long as a line of the extractive summary."""
@@ -30,10 +30,6 @@ def _by_id(facts: Iterable[Fact]) -> dict[str, Fact]:
     return {fact.id: fact for fact in facts}
 
 
-def _same_value(one: str, other: str) -> bool:
-    return one == other or (words(one) == words(other) != [])
-
-
 @dataclass(slots=True)
 class Revision:
     """A version in the making: the facts so far, and the list of what changed."""
@@ -43,7 +39,6 @@ class Revision:
     facts_limit: int
     confirmed: dict[str, Fact]
     inferred: dict[str, Fact]
-    rejected: tuple[Rejected, ...] = ()
     rejections: Rejections = field(default_factory=lambda: Rejections(()))
     added: list[Fact] = field(default_factory=list[Fact])
     renewed: dict[str, Fact] = field(default_factory=dict[str, Fact])
@@ -61,7 +56,7 @@ class Revision:
     def of(cls, memory: Memory, version: int, limit: int, facts_limit: int) -> Self:
         """Start from a memory; `limit` is what the next one may cost, `facts_limit` its confirmed facts, tokens."""
         confirmed, inferred = _by_id(memory.user_confirmed), _by_id(memory.llm_inferred)
-        return cls(version, limit, facts_limit, confirmed, inferred, memory.rejected, Rejections(memory.rejected))
+        return cls(version, limit, facts_limit, confirmed, inferred, Rejections(memory.rejected))
 
     def find_confirmed(self, key: str) -> Fact | None:
         """Find the confirmed fact that has a key, as far as this version has come."""
@@ -115,7 +110,7 @@ class Revision:
             user_confirmed=tuple(self.confirmed.values()),
             llm_inferred=tuple(self.inferred.values()),
             general_summary=kept,
-            rejected=self.rejected,
+            rejected=self.rejections.rejected,
         )
         change = Change(
             added=tuple(self.added),
@@ -182,7 +177,7 @@ class Revision:
 
     def _infer(self, proposal: ProposedFact, verdict: Verdict) -> None:
         """Admit an assumption; it may replace assumptions, never a confirmed fact."""
-        if any(_echoes(fact, proposal) for fact in self.confirmed.values()):
+        if any(repeats(fact, proposal) for fact in self.confirmed.values()):
             self._refuse(proposal, verdict.reason or "already confirmed", "dropped")
             return
         rivals = self._rivals(proposal, list(self.inferred.values()))
@@ -238,7 +233,7 @@ class Revision:
         return one == other or (self._label(one) == self._label(other) != [])
 
     def _says_same(self, fact: Fact, proposal: ProposedFact) -> bool:
-        return self._same_key(fact.key, proposal.key) and _same_value(fact.value, proposal.value)
+        return self._same_key(fact.key, proposal.key) and same_value(fact.value, proposal.value)
 
     def _label(self, key: str) -> list[str]:
         """Read a key as words, once: each proposal is compared with every fact."""
@@ -293,11 +288,6 @@ class Revision:
             first_version=self.version,
             last_version=self.version,
         )
-
-
-def _echoes(fact: Fact, proposal: ProposedFact) -> bool:
-    """Tell whether an assumption only repeats a confirmed fact, under its key or another for the same attribute."""
-    return _same_value(fact.value, proposal.value) and (fact.key == proposal.key or names_same(fact.key, proposal.key))
 
 
 def _is_newer(fact: Fact, proposal: ProposedFact) -> bool:

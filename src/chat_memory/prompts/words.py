@@ -123,6 +123,11 @@ def strip_ending(word: str) -> str:
     return _ENDING.sub("", word)
 
 
+def same_value(one: str, other: str) -> bool:
+    """Tell whether two values are the same words, however they are written."""
+    return one == other or (words(one) == words(other) != [])
+
+
 def plain(text: str) -> str:
     """Write text as one line of what can be seen: nothing invisible, nothing that breaks or turns a line."""
     seen = ("" if unicodedata.category(sign)[0] == "C" and not sign.isspace() else sign for sign in text)

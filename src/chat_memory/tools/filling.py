@@ -18,6 +18,8 @@ from chat_memory.tools.recall import Recollection, count_recalled, drop_repeated
 
 SHORTENED_CHARACTERS = 160
 """What an older pending turn is cut to when it does not fit whole: about one sentence."""
+NEWEST_SHARE = 0.5
+"""Share of the room for pending turns that the newest may take when it does not fit whole: what was just said."""
 LEAST_CUT_CHARACTERS = 40
 """A turn cut shorter than this says nothing: it is omitted and named instead."""
 NEAR_SHARE = 0.7
@@ -35,7 +37,7 @@ ITEM_TOKENS = 2
 """What stands between two items of a reply."""
 LEAST_SPARE = 24
 """Tokens of a reply that may stay unused though something is left out: about what a fact or a short line takes."""
-TRIES = 2
+TRIES = 4
 """How often a reply with room to spare is filled anew: the parts of a reply cost less together than one by one."""
 
 
@@ -57,13 +59,20 @@ def fill_reply(
         room += spare
         reply = fill(room)
     for _ in range(TRIES):
-        if spare < LEAST_SPARE or not (reply.left_out or reply.pending_omitted):
+        if spare < LEAST_SPARE or not _lacks_something(reply):
             break
-        room += spare
-        fuller = fill(room)
-        spare = max_tokens - count_reply(fuller)
-        reply = fuller if spare >= 0 else reply
+        fuller = fill(room + spare)
+        left = max_tokens - count_reply(fuller)
+        if left < 0:
+            spare //= 2
+        else:
+            reply, room, spare = fuller, room + spare, left
     return reply
+
+
+def _lacks_something(reply: MemoryReply) -> bool:
+    is_cut = any(turn.cut_from is not None for turn in reply.pending_turns)
+    return bool(reply.left_out or reply.pending_omitted or is_cut)
 
 
 def shorten_id(chat_id: str, tokens: int) -> str:
@@ -180,16 +189,26 @@ class _Filling:
         return {key: value for key, (_, value) in sorted(shown.items(), key=lambda item: item[1][0])}
 
     def take_turns(self, pending: Sequence[CutTurn]) -> tuple[TurnReply, ...]:
-        """Take pending turns from the newest: whole while they fit, then shortened, never with a hole between."""
+        """Take pending turns from the newest: whole while they fit, then shortened, never with a hole between.
+
+        The newest, where it does not fit whole, has its share of the room.
+        """
         shown: list[TurnReply] = []
-        limits = [None, SHORTENED_CHARACTERS, LEAST_CUT_CHARACTERS]
+        share = self._share_of(pending[-1]) if pending else 0
+        limits = [None, share, SHORTENED_CHARACTERS, LEAST_CUT_CHARACTERS]
         for turn in reversed(pending):
             while limits and not self._take(cut(turn, limits[0])):
                 limits.pop(0)
             if not limits:
                 break
             shown.append(cut(turn, limits[0]))
+            limits = [limit for limit in limits if limit != share]
         return tuple(reversed(shown))
+
+    def _share_of(self, newest: CutTurn) -> int:
+        """Guess how many characters of a turn fit its share of the room."""
+        cost = count_tokens(render(cut(newest, None)))
+        return max(SHORTENED_CHARACTERS + 1, int(len(newest.content) * NEWEST_SHARE * self.room / cost))
 
     def take_lines(self, text: str) -> str:
         """Take a text that fits, or those of its lines that cover most of it; prose goes by its sentences."""

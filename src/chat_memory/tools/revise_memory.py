@@ -31,6 +31,7 @@ from chat_memory.tools.ownership import refuse_other_owner
 from chat_memory.tools.parameters import ChatId, Confirm, Correct, Reject, Restore
 from chat_memory.tools.past import unknown_version
 from chat_memory.tools.redaction import redact_verdicts
+from chat_memory.tools.summarize import read_cursor
 from chat_memory.tools.toolbox import Toolbox
 
 OWN_WORD = "memory:confirm"
@@ -62,8 +63,9 @@ async def revise_memory(
     confirm, correct: name the user turn (seq) and its sentence (quote), or the user is asked.
     """
     key = chat_key(caller.owner, check_chat_id(chat_id))
-    wanted = await redact_verdicts(box, caller, key, read_verdicts(confirm, correct, reject, restore))
-    case = _Case(box, caller, chat_id, key, wanted, restore)
+    wanted = read_verdicts(confirm, correct, reject, restore)
+    await read_cursor(box, caller, chat_id)  # a chat that is not there gets no salt
+    case = _Case(box, caller, chat_id, key, await redact_verdicts(box, caller, key, wanted), restore)
     asked = await case.ask()
     revised = await revisions.revise(
         box.db, caller.owner, key, "restore" if restore else "verdict", partial(case.decide, asked=asked)

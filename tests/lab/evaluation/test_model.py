@@ -16,7 +16,7 @@ from chat_memory.lab.errors import MissingSetError
 from chat_memory.lab.evaluation.finding import Share
 from chat_memory.lab.evaluation.judge import RULES, Judge, Judgement, Verdict, weigh
 from chat_memory.lab.evaluation.kept_answers import KeptAnswers, Purse
-from chat_memory.lab.evaluation.model import measure
+from chat_memory.lab.evaluation.model import measure, read_dialogues
 from chat_memory.lab.evaluation.study import Study
 from chat_memory.lab.suites import run_or_stop
 from chat_memory.models import Fact, Memory, Turn
@@ -129,7 +129,7 @@ async def test_a_dialogue_the_model_does_not_answer_is_counted_and_left(study: S
 
 
 async def test_missing_dialogues_are_named(study: Study, tmp_path: Path) -> None:
-    with pytest.raises(MissingSetError, match="There is no folder dialogues"):
+    with pytest.raises(MissingSetError, match="There is no folder sgd"):
         await measure(replace(study, data_dir=tmp_path / "answers"))
 
 
@@ -144,3 +144,15 @@ def test_a_fact_without_a_verdict_does_not_hold() -> None:
     shares = weigh(Memory(user_confirmed=tuple(facts)), judgement)
     assert (shares["confirmed.precision"], shares["confirmed.outdated"]) == (Share(1, 3), Share(1, 3))
     assert shares["summary.precision"] == Share(0, 1)
+
+
+def test_without_dialogues_of_ones_own_those_of_sgd_are_folded(study: Study, tmp_path: Path) -> None:
+    (tmp_path / "sgd").mkdir()
+    turns: list[dict[str, object]] = [
+        {"speaker": speaker, "utterance": text, "frames": []}
+        for speaker, text in (("USER", "Hi."), ("SYSTEM", "Hello."))
+    ]
+    (tmp_path / "sgd" / "dev.jsonl").write_text(json.dumps({"dialogue_id": "d1", "services": [], "turns": turns}))
+    (tmp_path / "dialogues").rename(tmp_path / "elsewhere")
+    (dialogue,) = read_dialogues(study)
+    assert (dialogue.id, [message.role for message in dialogue.messages]) == ("d1", ["user", "assistant"])

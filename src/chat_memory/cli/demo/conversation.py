@@ -15,22 +15,24 @@ BURST_SHARE = 3
 """One exchange in so many is written in the burst, at least one."""
 CALL_TURNS = CALL_BYTES // TURN_BYTES
 """Most turns of one call: so many of the largest fit."""
+CORRECTED = {"the date before its correction": "13 June", "the number of guests before its correction": "35 people"}
+"""What the user takes back in the bundled conversation."""
 NEVER_CONFIRMED = {
     "the assistant's guess": "Adelphi",
     "the instruction planted in a tool's result": "4471 0020 9913",
-    "the date before its correction": "13 June",
-    "the number of guests before its correction": "35 people",
+    **CORRECTED,
 }
 """What the bundled conversation holds to mislead, by words no confirmed fact may have at its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Messages in order, and words that must not be confirmed, by what they are."""
+    """Messages in order, and words that must not be confirmed or are taken back in them, by what they are."""
 
     name: str
     messages: Sequence[Message]
     never_confirmed: Mapping[str, str] = field(default_factory=dict[str, str])
+    corrected: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def split(self) -> tuple[list[tuple[Message, ...]], list[tuple[Message, ...]]]:
         """Split into exchanges, one call each: those to write at leisure, and those to write in a burst."""
@@ -54,7 +56,8 @@ def split_exchanges(messages: Sequence[Message]) -> Iterator[tuple[Message, ...]
 def read_bundled() -> Conversation:
     """Read the conversation written for this project: a grandmother's birthday is planned."""
     file = files("chat_memory.cli.demo") / "conversation.jsonl"
-    return Conversation("a birthday lunch is planned", read_lines(file.name, file.read_bytes()), NEVER_CONFIRMED)
+    messages = read_lines(file.name, file.read_bytes())
+    return Conversation("a birthday lunch is planned", messages, NEVER_CONFIRMED, CORRECTED)
 
 
 def read_file(path: Path) -> Conversation:

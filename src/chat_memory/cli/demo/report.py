@@ -1,5 +1,6 @@
 """The end of the demo: the memory with its evidence, the timings, and what survived."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from statistics import median
 
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from chat_memory import __version__
 from chat_memory.cli.demo.comparison import read_proven
+from chat_memory.cli.demo.retrospect import Retrospect
 from chat_memory.cli.demo.story import Story, Times, Verdict
 from chat_memory.errors import BrokenPromiseError
 from chat_memory.replies import Evidence, MemoryReply
@@ -23,6 +25,8 @@ def print_report(console: Console, story: Story) -> None:
     """
     if story.memory is not None:
         print_memory(console, story.memory)
+    if story.past is not None:
+        print_past(console, story.past)
     console.print(tabulate_times(story.times))
     console.rule("What survived the kill", align="left")
     for verdict in story.verdicts:
@@ -39,6 +43,34 @@ def print_memory(console: Console, memory: MemoryReply) -> None:
     console.print(tabulate_facts("llm_inferred", read_proven(memory.llm_inferred)))
     console.print(Text("general_summary", "italic"))
     console.print(Text(memory.general_summary), soft_wrap=True)
+
+
+def print_past(console: Console, past: Retrospect) -> None:
+    """Print what the memory said of its own past."""
+    console.rule("Its past", align="left")
+    for line in past.corrections:
+        told = f"version {line.version} superseded {line.key}: {line.was} → {line.value}"
+        console.print(Text(told), soft_wrap=True)
+    if past.guess:
+        console.print(Text(f"a guess stays one: {past.guess}"), soft_wrap=True)
+        console.print(Text(f"  asked to confirm it, the server said: {past.refusal}"), soft_wrap=True)
+    console.print(tabulate_changes(past))
+    if past.restored:
+        line = past.corrections[-1]
+        told = f"version {line.version - 1} restored: {line.key} was {past.restored} again; then version {past.until}"
+        console.print(Text(told), soft_wrap=True)
+
+
+def tabulate_changes(past: Retrospect) -> Table:
+    """List what lies between two versions, facts before the summary's lines."""
+    title = f"since version {past.since}, up to {past.until}"
+    table = Table("what", "of", "value", "before", title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    facts = [change for change in past.changes if change.key is not None]
+    for change in facts:
+        table.add_row(*(Text(cell or "") for cell in (change.what, change.key, change.value, change.was)))
+    for what, count in Counter(change.what for change in past.changes if change.key is None).items():
+        table.add_row(what, f"{count} lines")
+    return table
 
 
 def tabulate_facts(title: str, facts: Sequence[tuple[str, Evidence]]) -> Table:

@@ -10,12 +10,12 @@ from typing import Any
 
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.stdio import stdio_client
-from mcp_types import TextContent
+from mcp_types import CallToolResult, TextContent
 
 from chat_memory.cli.demo.scratch import Scratch
 from chat_memory.errors import DemoError
 from chat_memory.models import Message
-from chat_memory.replies import HistoryReply, MemoryReply, Receipt, TurnReply
+from chat_memory.replies import DifferenceReply, Evidence, HistoryReply, MemoryReply, Receipt, TurnReply, VersionsReply
 
 SHELL = "/bin/sh"
 BECOME_SERVER = 'echo $$ >"$0" && exec "$@"'
@@ -44,6 +44,26 @@ class Server:
         reply = await self._call("get_memory", chat_id=chat_id, max_tokens=ALL_TOKENS, detail="evidence")
         return MemoryReply.model_validate(reply)
 
+    async def read_versions(self, chat_id: str) -> VersionsReply:
+        """Read what every version did."""
+        reply = await self._call("get_memory", chat_id=chat_id, max_tokens=ALL_TOKENS, detail="versions")
+        return VersionsReply.model_validate(reply)
+
+    async def read_difference(self, chat_id: str, since: int) -> DifferenceReply:
+        """Read what changed since a version."""
+        reply = await self._call("get_memory", chat_id=chat_id, max_tokens=ALL_TOKENS, since=since)
+        return DifferenceReply.model_validate(reply)
+
+    async def restore(self, chat_id: str, version: int) -> None:
+        """Take the facts of a version back into a new one."""
+        await self._call("revise_memory", chat_id=chat_id, restore=version)
+
+    async def try_to_confirm(self, chat_id: str, fact: Evidence) -> str:
+        """Ask for a guess to be confirmed by the words it was made of; why that was refused, empty when it was not."""
+        words = {"id": fact.id, "seq": fact.seq, "quote": fact.quote}
+        result = await self._ask("revise_memory", chat_id=chat_id, confirm=[words])
+        return read_text(result) if result.is_error else ""
+
     async def summarize(self, chat_id: str) -> MemoryReply:
         """Wait until everything written is folded."""
         return MemoryReply.model_validate(await self._call("summarize", chat_id=chat_id))
@@ -67,14 +87,21 @@ class Server:
         os.kill(self.pid, signal.SIGKILL)
 
     async def _call(self, tool: str, **arguments: object) -> dict[str, Any]:
+        result = await self._ask(tool, **arguments)
+        if result.is_error or result.structured_content is None:
+            raise DemoError(reason=read_text(result))
+        return dict(result.structured_content)
+
+    async def _ask(self, tool: str, **arguments: object) -> CallToolResult:
         try:
-            result = await self.client.call_tool(tool, arguments)
+            return await self.client.call_tool(tool, arguments)
         except MCPError as error:
             raise no_answer(self.scratch, tool) from error
-        if result.is_error or result.structured_content is None:
-            texts = [block.text for block in result.content if isinstance(block, TextContent)]
-            raise DemoError(reason=" ".join(texts).rstrip("."))
-        return dict(result.structured_content)
+
+
+def read_text(result: CallToolResult) -> str:
+    """Read the words of an answer."""
+    return " ".join(block.text for block in result.content if isinstance(block, TextContent)).rstrip(".")
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ import anyio
 
 from chat_memory.cli.demo.comparison import Kept, compare, list_misled, list_unproven
 from chat_memory.cli.demo.conversation import Conversation
+from chat_memory.cli.demo.retrospect import Retrospect, look_back
 from chat_memory.cli.demo.scratch import Scratch
 from chat_memory.cli.demo.screen import Screen
 from chat_memory.cli.demo.server import Server, start_server
@@ -55,6 +56,8 @@ class Story:
     kept: list[Kept] = field(default_factory=list[Kept])
     verdicts: list[Verdict] = field(default_factory=list[Verdict])
     memory: MemoryReply | None = None
+    past: Retrospect | None = None
+    calm_version: int = 1
     times: Times = field(default_factory=Times)
 
     async def write_until_killed(self) -> None:
@@ -88,6 +91,7 @@ class Story:
             reply = await server.summarize(self.chat_id)
             self.times.folds.append(perf_counter() - began)
             self.screen.show(reply)
+            self.calm_version = reply.version
         for messages in burst:
             await self._update(server, messages)
         reply = await server.read(self.chat_id)
@@ -119,7 +123,16 @@ class Story:
             self._judge("every confirmed fact has the user's own words as proof", list_unproven(memory, history))
             for what, words in self.conversation.never_confirmed.items():
                 self._judge(f"{what} ({words}) is not confirmed", list_misled(memory, what, words))
-            self.memory = memory
+            await self._look_back(server)
+
+    async def _look_back(self, server: Server) -> None:
+        """Ask the memory for its past, and take it back there and here again."""
+        self.past = past = await look_back(server, self.chat_id, self.calm_version)
+        for what, words in self.conversation.corrected.items():
+            named = any(words.casefold() in line.was.casefold() for line in past.corrections)
+            self._judge(f"{what} is named with the version that replaced it", [] if named else [f"{words} is not"])
+        self._judge("a guess stays one, and a restore leads to the past and back", past.differences)
+        self.memory = await server.read(self.chat_id)
 
     async def _wait_folded(self, server: Server) -> MemoryReply:
         with anyio.move_on_after(FOLD_SECONDS):

@@ -82,12 +82,17 @@ def compare(
 
 
 @evaluation.command()
-def table(results: Annotated[list[Path], typer.Argument(help=RESULTS)]) -> None:
+def table(
+    results: Annotated[list[Path], typer.Argument(help=RESULTS)],
+    keys: Annotated[
+        list[str] | None, typer.Option(help="Only figures like this, as '*.recall'; may be repeated. Without: all.")
+    ] = None,
+) -> None:
     """Print results as the Markdown table of docs/evaluation.md, a column for each."""
     from chat_memory.cli.evaluation.table import print_markdown  # noqa: PLC0415 - as above
 
     with told_on_stderr():
-        print_markdown(results)
+        print_markdown(results, keys or ["*"])
 
 
 @evaluation.command()

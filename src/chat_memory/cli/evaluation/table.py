@@ -1,6 +1,7 @@
 """Results as tables: two compared, and some in the Markdown of the docs."""
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from rich.text import Text
@@ -35,8 +36,8 @@ def spell_interval(line: Difference) -> tuple[Text, str, str]:
     return Text(f"{line.interval.low:+.4f} to {line.interval.high:+.4f}"), more, str(line.cases)
 
 
-def print_markdown(files: Sequence[Path]) -> None:
-    """Print results as a Markdown table: a line for each figure, a column for each file, named by its half.
+def print_markdown(files: Sequence[Path], patterns: Sequence[str]) -> None:
+    """Print results as a Markdown table: a line for each figure like a pattern, a column for each file, by its half.
 
     Raises:
         UnreadableResultsError: a file holds no results.
@@ -44,14 +45,15 @@ def print_markdown(files: Sequence[Path]) -> None:
     results = [read_results(file) for file in files]
     headings = [str(each.numbers.get("study.half", file.stem)) for each, file in zip(results, files, strict=True)]
     console = open_console()
-    for cells in (["figure", *headings], ["---", *["---:"] * len(files)], *list_rows(results)):
+    for cells in (["figure", *headings], ["---", *["---:"] * len(files)], *list_rows(results, patterns)):
         console.print(f"| {' | '.join(cells)} |", soft_wrap=True, markup=False)
 
 
-def list_rows(results: Sequence[Results]) -> list[list[str]]:
-    """Write every figure of any of them: shares in percent, all else as it is."""
+def list_rows(results: Sequence[Results], patterns: Sequence[str]) -> list[list[str]]:
+    """Write every figure like a pattern of any of them: shares in percent, all else as it is."""
     keys = dict.fromkeys(key for each in results for key in each.numbers if not key.startswith(ABOUT))
-    return [[f"`{key}`", *(write_figure(each, key) for each in results)] for key in keys]
+    chosen = [key for key in keys if any(fnmatchcase(key, pattern) for pattern in patterns)]
+    return [[f"`{key}`", *(write_figure(each, key) for each in results)] for key in chosen]
 
 
 def write_figure(results: Results, key: str) -> str:

@@ -25,7 +25,7 @@ from chat_memory.prompts.words import words
 from chat_memory.replies import MemoryReply
 from chat_memory.server.mcp import show
 from chat_memory.tools.get_history import get_history
-from chat_memory.tools.get_memory import list_chats, read_memory
+from chat_memory.tools.get_memory import get_memory, read_memory
 from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
@@ -117,11 +117,14 @@ async def _attack(box: Toolbox, chat_id: str, attack: Attack, outcomes: Outcomes
         planted = words_of.format(text=attack.text, unseen=spell_unseen(attack.text))
         await _plant(box, chat_id, attack.place, planted)
         await update_memory(box, CALLER, chat_id, [Message(role="user", content=ANSWERS[number % len(ANSWERS)])])
-        pending = [leaves_fence(reply) async for reply in _read(box, chat_id)]
+        pending = [
+            await read_memory(box, CALLER, chat_id, READ_TOKENS),
+            await read_memory(box, CALLER, chat_id, READ_TOKENS, query=attack.text),
+        ]
         memory = await _fold(box, chat_id)
-        folded = [leaves_fence(reply) async for reply in _read(box, chat_id)]
+        folded = [memory, *[reply async for reply in _read(box, chat_id)]]
         outcomes.confirmed[case] = Share(float(_confirmed(memory) != stated))
-        outcomes.left_fence[case] = Share(float(any(pending) or any(folded)))
+        outcomes.left_fence[case] = Share(float(any(map(leaves_fence, (*pending, *folded)))))
         outcomes.remembered[case] = Share(float(_remembers(memory, attack.text)))
 
 
@@ -146,11 +149,12 @@ async def _fold(box: Toolbox, chat_id: str) -> MemoryReply:
 
 
 async def _read(box: Toolbox, chat_id: str) -> AsyncIterator[BaseModel]:
-    """Read a chat in every way there is."""
-    yield await read_memory(box, CALLER, chat_id, READ_TOKENS)
-    yield await read_memory(box, CALLER, chat_id, READ_TOKENS, "evidence")
+    """Read a folded chat in every other way there is."""
+    for detail in ("evidence", "versions"):
+        yield await get_memory(box, CALLER, chat_id, max_tokens=READ_TOKENS, detail=detail)
+    yield await get_memory(box, CALLER, chat_id, max_tokens=READ_TOKENS, since=1)
     yield await get_history(box, CALLER, chat_id)
-    yield await list_chats(box, CALLER)
+    yield await get_memory(box, CALLER)
 
 
 def _confirmed(memory: MemoryReply) -> dict[str, str]:

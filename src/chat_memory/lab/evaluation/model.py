@@ -9,10 +9,10 @@ from chat_memory.lab.evaluation.checks import Checks
 from chat_memory.lab.evaluation.finding import Finding, Share
 from chat_memory.lab.evaluation.judge import Judge, Judgement
 from chat_memory.lab.evaluation.kept_answers import KeptAnswers, Purse
-from chat_memory.lab.evaluation.loaders import dialogues
+from chat_memory.lab.evaluation.loaders import dialogues, sgd
 from chat_memory.lab.evaluation.loaders.dialogues import Dialogue
 from chat_memory.lab.evaluation.study import CALLER, Study
-from chat_memory.models import Delta, Usage, chat_key
+from chat_memory.models import Delta, Message, Usage, chat_key
 from chat_memory.prompts.choice import uses_model
 from chat_memory.prompts.claude.provider import Provider
 from chat_memory.prompts.claude.summarizer import Claude
@@ -22,6 +22,7 @@ from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
 
 SET = "dialogues"
+OTHERWISE, SPLIT = "sgd", "dev"
 MOST_DIALOGUES = 20
 """How many are folded unless --limit says: some cents at the list price of a small model."""
 FOLD_MESSAGES = 6
@@ -50,18 +51,32 @@ async def measure(study: Study) -> Finding:
 
     Raises:
         ModelRefusedError: the key, its credit or the model is none.
-        MissingSetError: there are no dialogues.
+        MissingSetError: there are no dialogues, neither of one's own nor of SGD.
     """
     if not uses_model(study.settings):
         study.report("no key is set (ANTHROPIC_API_KEY), so no model is asked and nothing is measured", 0, 0)
         return Finding({})
-    chosen = study.choose(dialogues.read(study.folder(SET)), lambda dialogue: dialogue.id)
+    chosen = study.choose(read_dialogues(study), lambda dialogue: dialogue.id)
     purse, tally = Purse(study.budget_usd), Tally()
     async with open_models(study, purse) as (claude, judge), study.open_box(claude) as box:
         await judge_all(study, Judging(box, judge, tally), chosen[: study.limit or MOST_DIALOGUES])
     study.report(f"{purse.paid:.4f} USD paid, answers are worth {purse.worth:.4f} USD", 0, 0)
     figures = {"failed": tally.failed, "usd": purse.worth, "paid_usd": purse.paid, "stopped": float(tally.stopped)}
     return Finding({SET: tally.judged}, tally.samples, figures, tally.checks)
+
+
+def read_dialogues(study: Study) -> Sequence[Dialogue]:
+    """Read the user's own dialogues, where they are; else those of SGD.
+
+    Raises:
+        MissingSetError: neither is there.
+    """
+    if own := study.find(SET):
+        return dialogues.read(own)
+    return [
+        Dialogue(id=each.id, messages=[Message(role=saying.role, content=saying.text) for saying in each.sayings])
+        for each in sgd.read(study.folder(OTHERWISE), SPLIT)
+    ]
 
 
 @asynccontextmanager

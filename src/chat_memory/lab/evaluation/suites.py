@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from chat_memory.lab.errors import MissingSetError
-from chat_memory.lab.evaluation import dialogue_state, injection, long_chat, model, redaction
+from chat_memory.lab.evaluation import dialogue_state, injection, long_chat, model, personas, redaction
 from chat_memory.lab.evaluation.finding import Finding
 from chat_memory.lab.evaluation.study import Study
 
@@ -26,6 +26,7 @@ SUITES: Mapping[str, Suite] = {
     "long_chat": Suite(long_chat.measure, ("beam_100k",)),
     "injection": Suite(injection.measure, ("bipia",)),
     "redaction": Suite(redaction.measure, ("pii",)),
+    "personas": Suite(personas.measure),
     "model": Suite(model.measure),
 }
 
