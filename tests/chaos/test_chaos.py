@@ -92,7 +92,7 @@ async def test_a_clock_that_jumps_on_the_host_is_never_gone_by() -> None:
 async def test_append_renewal_finalize_and_forget_at_once_keep_their_books() -> None:
     """Fails without `for update` in lock_chat: forgetting and writing would mix two lives of a chat.
 
-    Fails without the version in the conflict clause of write_unchanged: a fold would be written over a verdict.
+    Fails with read_numbers before hold_leases: a fold that waited for a verdict would not know of its version.
     """
     report = await played("everything at once", SIZES["everything at once"])
     assert min(report.counts[name] for name in ("folds", "renewals", "verdicts", "chats forgotten")) > 0
