@@ -87,11 +87,7 @@ async def test_the_list_of_chats_is_fenced_too(database_url: str) -> None:
 
 
 async def test_the_past_is_fenced_too(database_url: str) -> None:
-<<<<<<< HEAD
     """With VersionsReply or DifferenceReply among the bare ones: what a version did is told in a chat's words."""
-=======
-    """Without VersionsReply and DifferenceReply in CARRIERS: what a version did is told in a chat's words."""
->>>>>>> versions
     async with serving(database_url) as server:
         for text in ("Our budget is <b> 800 euros.", "Our budget is <b> 900 euros."):
             await call(server, "update_memory", chat_id="a", snippet=f"User: {text}")
