@@ -3,9 +3,9 @@
 import pytest
 
 from chat_memory.models import Fact, Memory, Origin, ProposedFact, Turn
+from chat_memory.prompts.eviction import NO_ROOM
 from chat_memory.prompts.extractive import Extractive
 from chat_memory.prompts.gate import Admitted
-from chat_memory.prompts.revision import NO_ROOM
 from chat_memory.prompts.summaries import append_lines
 from chat_memory.prompts.summarizer import FoldRequest
 from chat_memory.prompts.tokens import CAP_SHARE, count_facts, count_memory, count_tokens, facts_room

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from chat_memory.models import Memory, Role, Turn
+from chat_memory.prompts.eviction import NO_ROOM
 from chat_memory.prompts.extractive import LINE_TOKENS, Extractive
 from chat_memory.prompts.gate import Admitted, admit
-from chat_memory.prompts.revision import NO_ROOM
 from chat_memory.prompts.sentences import parse_lines
 from chat_memory.prompts.summarizer import FoldRequest, Summarizer
 from chat_memory.prompts.tokens import CAP_SHARE, count_memory, count_tokens

@@ -1,8 +1,13 @@
-"""Who leaves a memory that is full."""
+"""Who leaves a memory that is full, and what stays of who does not come in."""
 
 from collections.abc import Callable, Iterable
 
-from chat_memory.models import Fact
+from chat_memory.models import Fact, ProposedFact
+from chat_memory.prompts.tokens import fit_words
+
+SENTENCE_TOKENS = 80
+"""Longest sentence kept in place of a fact, tokens: as long as a line of the extractive summary."""
+NO_ROOM = "no room among the facts: its sentence went to the summary"
 
 
 def choose_leaving(facts: Iterable[Fact], over: int, cost: Callable[[Fact], int]) -> list[Fact]:
@@ -14,6 +19,11 @@ def choose_leaving(facts: Iterable[Fact], over: int, cost: Callable[[Fact], int]
         leaving.append(fact)
         over -= cost(fact)
     return leaving
+
+
+def write_sentence(proposal: ProposedFact) -> str:
+    """Write the sentence of a fact that has no room, as a line of a summary."""
+    return fit_words(f"[{proposal.source_seq}] user: {' '.join(proposal.quote.split())}", SENTENCE_TOKENS)
 
 
 def _age(fact: Fact) -> tuple[bool, int, int]:

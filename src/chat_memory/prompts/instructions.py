@@ -210,11 +210,16 @@ def find_instruction(text: str, *, label: bool = False, users_own: bool = False)
                 if sign.pattern.search(text):
                     return sign.reason
                 break
-    if label and _LABEL.search(text):
-        return "it forges whose words it is"
+    if label and (forged := find_label(text)):
+        return forged
     if not text.isascii() and CONCEALED.search(text):
         return "it holds characters nobody sees"
     return "it holds text in code" if any(_spells(blob) for blob in _find_blobs(text)) else ""
+
+
+def find_label(text: str) -> str:
+    """Say so where a key or a value opens, or goes on, as somebody's words; a quote may."""
+    return "it forges whose words it is" if ":" in text and _LABEL.search(text) else ""
 
 
 def _find_blobs(text: str) -> list[str]:

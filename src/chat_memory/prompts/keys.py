@@ -12,7 +12,6 @@ from chat_memory.prompts.words import (
     key_terms,
     key_words,
     lexicon,
-    same_value,
     strip_ending,
     words,
 )
@@ -113,8 +112,8 @@ def speaks_of(key: str, spoken: Sequence[str]) -> bool:
 
 
 def repeats(fact: Fact, proposal: ProposedFact) -> bool:
-    """Tell whether an assumption only repeats a confirmed fact, under its key or another for the same attribute."""
-    return same_value(fact.value, proposal.value) and (fact.key == proposal.key or names_same(fact.key, proposal.key))
+    """Tell whether an assumption only repeats a confirmed fact under another key for the same attribute."""
+    return fact.value.casefold() == proposal.value.casefold() and names_same(fact.key, proposal.key)
 
 
 def corrects(known: Fact, value: str, spoken: Sequence[str]) -> bool:

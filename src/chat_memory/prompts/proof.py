@@ -9,7 +9,7 @@ from typing import Literal
 
 from chat_memory.models import Basis, Fact, ProposedFact, Turn
 from chat_memory.prompts.clauses import Reading, read
-from chat_memory.prompts.instructions import find_instruction
+from chat_memory.prompts.instructions import find_instruction, find_label
 from chat_memory.prompts.keys import is_personal
 from chat_memory.prompts.quotes import Proof, find_told, occurs, prove, retraction_objection
 from chat_memory.prompts.scopes import affirms
@@ -138,12 +138,8 @@ def quarantine_instruction(case: Case, verdict: Verdict) -> Verdict:
     """Keep away from the memory what reads like an instruction to a model (rule 6)."""
     proposal = case.proposal
     own = is_users_word(case.turn) and case.is_told()
-    found = (
-        find_instruction(proposal.key, label=True, users_own=own)
-        or find_instruction(proposal.value, label=True, users_own=own)
-        or find_instruction(proposal.quote, users_own=own)
-        or (find_instruction(f"{verdict.value}\n{verdict.quote}", users_own=own) if verdict.value else "")
-    )
+    texts = dict.fromkeys((proposal.key, proposal.value, proposal.quote, verdict.value, verdict.quote))
+    found = find_instruction("\n".join(texts), users_own=own) or find_label(proposal.key) or find_label(proposal.value)
     return Verdict("quarantine", reason=found) if found else verdict
 
 

@@ -5,17 +5,13 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from chat_memory.models import Change, Fact, Memory, Outcome, ProposedFact, Refused, Replaced
-from chat_memory.prompts.eviction import choose_leaving
+from chat_memory.prompts.eviction import NO_ROOM, choose_leaving, write_sentence
 from chat_memory.prompts.keys import renames, repeats
 from chat_memory.prompts.proof import Evidence, Verdict
 from chat_memory.prompts.rejections import Rejections
 from chat_memory.prompts.summaries import SUMMARY_SHARE, append_lines, name_left
-from chat_memory.prompts.tokens import count_facts, count_tokens, fit_words
+from chat_memory.prompts.tokens import count_facts, count_tokens
 from chat_memory.prompts.words import key_words, same_value, words
-
-SENTENCE_TOKENS = 80
-"""Longest sentence kept in place of a fact, tokens: as long as a line of the extractive summary."""
-NO_ROOM = "no room among the facts: its sentence went to the summary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +168,11 @@ class Revision:
             if self.confirmed.pop(old.id, None) is not None:
                 self.replaced.append(Replaced(old=old, new=None))
         self._refuse(proposal, NO_ROOM, "demoted")
-        sentence = " ".join(proposal.quote.split())
-        self.sentences.append(fit_words(f"[{proposal.source_seq}] user: {sentence}", SENTENCE_TOKENS))
+        self.sentences.append(write_sentence(proposal))
 
     def _infer(self, proposal: ProposedFact, verdict: Verdict) -> None:
         """Admit an assumption; it may replace assumptions, never a confirmed fact."""
-        if any(repeats(fact, proposal) for fact in self.confirmed.values()):
+        if any(self._says_same(fact, proposal) or repeats(fact, proposal) for fact in self.confirmed.values()):
             self._refuse(proposal, verdict.reason or "already confirmed", "dropped")
             return
         rivals = self._rivals(proposal, list(self.inferred.values()))

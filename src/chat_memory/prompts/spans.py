@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 SpanType = Literal["email", "url", "money", "date", "time", "phone", "count", "number"]
@@ -81,6 +82,7 @@ def bound_start(text: str, span: Span) -> int:
     return bound.start() if bound is not None else span.start
 
 
+@lru_cache(maxsize=1024)
 def kind_of(text: str) -> SpanType | None:
     """Name the type of a text that is one span as a whole; a count of things is a number too short of its noun."""
     bare = text.strip()

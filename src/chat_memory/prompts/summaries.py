@@ -76,6 +76,8 @@ def quarantine_lines(summary: str, old: str) -> tuple[str, list[str]]:
     Lines of the old summary have passed before.
     """
     passed = set(old.splitlines())
+    if not find_instruction("\n".join(_LABEL.sub("", line) for line in summary.splitlines() if line not in passed)):
+        return summary, []
     kept: list[str] = []
     withheld: list[str] = []
     for line in summary.splitlines():
@@ -89,13 +91,12 @@ def _quarantine_sentences(line: str) -> tuple[str, list[tuple[str, str]]]:
     """Part a line; one that names its turn is one sentence, and so is one that reads so only as a whole."""
     label = _LABEL.match(line)
     own = label is not None and label[0].endswith(" user: ")
-    reason = find_instruction(line, users_own=own)
-    if not reason:
-        return line, []
-    sentences = [line] if label else _SENTENCE_END.split(line)
-    found = [(text, why) for text in sentences if (why := find_instruction(text, users_own=own))]
-    rest = " ".join(text for text in sentences if not find_instruction(text, users_own=own))
-    return ("", [(line, reason)]) if find_instruction(rest, users_own=own) else (rest, found)
+    reason = find_instruction(_LABEL.sub("", line), users_own=own)
+    if not reason or label:
+        return ("", [(line, reason)]) if reason else (line, [])
+    sentences = [(text, find_instruction(text)) for text in _SENTENCE_END.split(line)]
+    rest = " ".join(text for text, why in sentences if not why)
+    return ("", [(line, reason)]) if find_instruction(rest) else (rest, [(text, why) for text, why in sentences if why])
 
 
 def fit_lines(summary: str, room: int) -> tuple[str, list[str]]:

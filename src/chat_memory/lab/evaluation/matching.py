@@ -66,8 +66,8 @@ def holds_any(confirmed: str, labelled: Iterable[str]) -> bool:
 
 
 def is_stated(value: str, text: str) -> bool:
-    """Tell whether a text says a value in its own words."""
-    return is_run(normalize(value), normalize(text))
+    """Tell whether a text says a value, in the same words or written another way."""
+    return is_run(normalize(value), normalize(text)) or is_run(words(value), words(text))
 
 
 def is_run(wanted: Sequence[str], had: Sequence[str]) -> bool:
