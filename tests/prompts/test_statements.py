@@ -149,3 +149,16 @@ def test_a_bare_number_changes_nothing_when_it_could_mean_two_facts() -> None:
     rooms: list[Fact] = [*FACTS, known("rooms", "2 rooms", seq=3)]
     assert find_corrections("No, make it five.", rooms) == []
     assert find_corrections("No, make it five.", [*rooms, known("bags", "1 bags", seq=9)])[0].key == "bags"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "told"),
+    [
+        ("The lunch is on 13 June 2027, a Sunday.", ["13 June 2027"]),
+        ("The dinner is on Friday, March 3rd.", ["March 3rd"]),
+        ("We meet on Friday, and the party is on March 5th.", ["Friday", "March 5th"]),
+    ],
+)
+def test_the_weekday_of_a_date_is_no_date_of_its_own(sentence: str, told: list[str]) -> None:
+    """Without weekday_of a weekday would take the place of the date it belongs to."""
+    assert [statement.value for statement in find_statements(sentence)] == told

@@ -46,6 +46,7 @@ _PATTERNS: dict[SpanType, str] = {
 }
 _SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _PATTERNS.items()), re.IGNORECASE)
 _RANGE = re.compile(r"\s*(?:or|and|to|through|until|[-\u2013/])\s*(?:the\s)?", re.IGNORECASE)
+_APPOSED = re.compile(r"(?:,\s*)?(?:(?:which|that) is\s|that's\s)?\s*(?:an?\s|the\s|on the\s)?", re.IGNORECASE)
 _BOUND = re.compile(
     r"\b(?:after|before|by|until|till|from|since|around|about|at least|at most|under|over|up to"
     r"|less than|more than)\s\Z",
@@ -74,6 +75,13 @@ def find_spans(text: str) -> list[Span]:
 def is_range(text: str, one: Span, other: Span) -> bool:
     """Tell whether two neighbours are ends of a range or alternatives: `April 22 or 23`, `Monday to Friday`."""
     return _RANGE.fullmatch(text[one.end : other.start]) is not None
+
+
+def weekday_of(text: str, one: Span, other: Span) -> Span | None:
+    """Find the one of two neighbouring dates that only names the other's weekday: `13 June, a Sunday`."""
+    bare = [span for span in (one, other) if not any(sign.isdigit() for sign in span.text)]
+    beside = _APPOSED.fullmatch(text[one.end : other.start]) is not None
+    return bare[0] if one.kind == other.kind == "date" and beside and len(bare) == 1 else None
 
 
 def bound_start(text: str, span: Span) -> int:

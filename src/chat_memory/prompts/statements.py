@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from chat_memory.prompts.spans import Span, SpanType, bound_start, find_spans, is_range
+from chat_memory.prompts.spans import Span, SpanType, bound_start, find_spans, is_range, weekday_of
 from chat_memory.prompts.wishes import find_wishes
 from chat_memory.prompts.words import content_words, lexicon
 
@@ -168,10 +168,11 @@ def _with_whole_spans(sentence: str, statement: Statement, spans: Sequence[Span]
 
 
 def _single_spans(sentence: str) -> list[Span]:
-    """Find the typed spans that are no end of a range."""
+    """Find the typed spans that are no end of a range, and no weekday of the date beside it."""
     spans = find_spans(sentence)
     ends = {span for one, other in pairwise(spans) if is_range(sentence, one, other) for span in (one, other)}
-    return [span for span in spans if span.kind in _TYPED and span not in ends]
+    weekdays = {weekday_of(sentence, one, other) for one, other in pairwise(spans)}
+    return [span for span in spans if span.kind in _TYPED and span not in ends | weekdays]
 
 
 def _find_named(sentence: str) -> Iterator[Statement]:
