@@ -18,14 +18,14 @@ from chat_memory.lab.evaluation.loaders.chats import LongChat, Question
 from chat_memory.lab.evaluation.study import CALLER, Study
 from chat_memory.models import CALL_MESSAGES, Message
 from chat_memory.prompts.sentences import strip_code
-from chat_memory.prompts.tokens import count_tokens, fit_words
+from chat_memory.prompts.tokens import CAP_SHARE, count_tokens, fit_words
 from chat_memory.tools.get_memory import read_memory
 from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
 
 BUDGETS = (512, 1024, 2048, 4096)
-"""Sizes of a reply, tokens; the memory behind it has the same cap."""
+"""Sizes of a reply, tokens; the memory behind it may fill one, so its cap, of which a share is used, is that much higher."""
 FOLDED_TURNS = 2
 """Turns written before each fold."""
 AGES = ("oldest", "middle", "newest")
@@ -92,7 +92,7 @@ async def measure(study: Study) -> Finding:
         users = [keep_user(chat) for chat in chats]
         cases[of_set.name] = sum(len(chat.questions) for chat in users)
         for budget in BUDGETS:
-            async with study.open_box(memory_tokens=budget) as box:
+            async with study.open_box(memory_tokens=int(budget / CAP_SHARE)) as box:
                 for chat in study.each(users, f"{of_set.name}, {budget} tokens"):
                     await write_chat(box, chat)
                     for way, ask in list_ways(box, chat, budget).items():
