@@ -172,7 +172,7 @@ def draw_scale(axes: Any, bars: Bars, values: list[float]) -> None:  # noqa: ANN
     scale = f"{bars.unit}, logarithmic scale" if logarithmic else bars.unit
     axes.set_xlabel(f"{scale}\n{bars.note}" if bars.note else scale)
     if len(bars.series) > 1:
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(bars.series), borderaxespad=0.2)
+        axes.figure.legend(loc="outside lower right", ncols=len(bars.series))  # above, it would cover a long title
 
 
 def render(figure: Any, title: str) -> str:  # noqa: ANN401 - untyped to us

@@ -14,7 +14,7 @@ MEASURES = {
     "recall": "recall: stated values that are confirmed",
     "precision": "precision: confirmed values that were asked for",
     "stale": "stale: replaced values still confirmed",
-    "false_confirmation": "false confirmation: never stated",
+    "false_confirmation": "false confirmation: asked, denied or replaced",
 }
 WAYS = {"with a query": "query", "without": "plain", "the last turns": "last_n", "random turns": "random"}
 BUDGETS = (512, 1024, 2048, 4096)
