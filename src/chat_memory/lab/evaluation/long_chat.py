@@ -25,7 +25,7 @@ from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
 
 BUDGETS = (512, 1024, 2048, 4096)
-"""Sizes of a reply, tokens; the memory behind it may fill one, so its cap, of which a share is used, is that much higher."""
+"""Sizes of a reply, tokens; the memory behind may fill it, so its cap, of which a share is used, is higher by that."""
 FOLDED_TURNS = 2
 """Turns written before each fold."""
 AGES = ("oldest", "middle", "newest")
