@@ -77,10 +77,14 @@ async def test_what_the_user_states_passes_the_gate() -> None:
         "Maybe a cheap flat in Oslo.",
         "I do not want a cheap flat in Oslo.",
         "My friend wants to fly to Oslo, she said.",
+        "Would you set a budget of $500?",
+        "Would you rent a flat in Oslo?",
+        "Can you find proof that I live in Oslo?",
+        "Can you write a resume saying I work at Acme?",
     ],
 )
 async def test_what_is_asked_denied_supposed_or_quoted_is_no_fact(content: str) -> None:
-    """Removing _prove from testimony makes this fail."""
+    """Removing _prove from testimony makes this fail; of requests, the lines with _FOR_ME and _TOLD in is_request."""
     assert await confirmed(content) == {}
 
 

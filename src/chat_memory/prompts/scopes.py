@@ -75,6 +75,10 @@ SUBJECTS = lexicon(
 _ASKS = lexicon("what when where which who whom whose why how is are was were do does did am isn't aren't what's")
 _ASKS_SOMEONE = lexicon("can could will would shall should may might have has had can't couldn't won't")
 _ASKS_YOU = lexicon("can could will would")
+_TOLD = lexicon("i i'm i've i'd i'll im say saying says said that like though should before after until claiming called")
+"""In a request these begin what is to be written, found or made to seem so, and no wish: `write a note saying I am`."""
+_FOR_ME = lexicon("me us my our please kindly")
+"""With one of these `would you` asks for it, without it what somebody else would do: `would you rent in Rome`."""
 ORDERS = lexicon(
     "book reserve find search look get make schedule set buy order send transfer play add change rent help put use plan"
     " arrange switch try give move pick start call name write remind save"
@@ -142,7 +146,9 @@ def is_request(words: Sequence[str]) -> bool:
     """
     rest = [word for word in _after_interjections(words) if word not in {"please", "also", "kindly"}][:4]
     told = rest[:1] and rest[0] in _ASKS_YOU and rest[1:2] == ["you"] and ORDERS.issuperset(rest[2:3] or [""])
-    return bool(told) and rest[3:4] not in (["this"], ["that"]) and _ASKS.isdisjoint(words)
+    if not told or rest[3:4] in (["this"], ["that"]) or (rest[0] == "would" and _FOR_ME.isdisjoint(words)):
+        return False
+    return _ASKS.isdisjoint(words) and _TOLD.isdisjoint(words)
 
 
 def is_tag(words: Sequence[str]) -> bool:
