@@ -81,6 +81,13 @@ async def test_what_the_user_states_passes_the_gate() -> None:
         "Would you rent a flat in Oslo?",
         "Can you find proof that I live in Oslo?",
         "Can you write a resume saying I work at Acme?",
+        "People think I am vegan.",
+        "Anna heard that I moved to Oslo.",
+        "In case my budget is $500, call me.",
+        "As long as my budget is $500, fine.",
+        "I dreamed that I moved to Oslo.",
+        "It is a lie that I live in Oslo.",
+        "My budget is $500. Not really.",
     ],
 )
 async def test_what_is_asked_denied_supposed_or_quoted_is_no_fact(content: str) -> None:
@@ -191,6 +198,40 @@ async def test_a_correction_replaces_what_was_said(contents: tuple[str, ...], fa
 async def test_what_the_user_takes_back_goes(contents: tuple[str, ...], facts: dict[str, str]) -> None:
     """Removing _withdraw or the narrower words of _takes_back makes this fail."""
     assert await confirmed(*contents) == facts
+
+
+@pytest.mark.parametrize(
+    ("fact", "says"),
+    [
+        ("I live in Rome.", "My brother does not live in Rome."),
+        ("I live in Rome.", "My brother no longer lives in Rome."),
+        ("I live in Rome.", "I met people who do not live in Rome."),
+        ("My name is Ana.", "My brother's name is not Ana."),
+        ("My name is Ana.", "Forget the name of the inn."),
+        ("My email is ana@acme.org.", "Cancel the email to Bo."),
+        ("I work at Acme.", "The build stopped working."),
+        ("My budget is $500.", "Ignore the budget column."),
+        ("My budget is $500.", "The budget meeting was cancelled."),
+        ("My budget is $500.", "Quit asking about my budget."),
+    ],
+)
+async def test_words_about_something_else_take_no_fact_back(fact: str, says: str) -> None:
+    """Fails without owner_of, `who` or is_own in _takes_back, without _AFTER_LABEL or _TALKING in is_own."""
+    assert await confirmed(fact) == await confirmed(fact, says)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "Forget my budget.",
+        "My budget has changed.",
+        "I changed my budget.",
+        "Forget that my budget is $500.",
+    ],
+)
+async def test_words_about_the_users_own_take_it_back(says: str) -> None:
+    """Fails without _SELF, _AFTER_LABEL, find_runs beside is_own, or dismisses in _Claim.weigh."""
+    assert await confirmed("My budget is $500.", says) == {}
 
 
 @pytest.mark.parametrize(
