@@ -169,10 +169,17 @@ async def test_an_unattested_user_turn_states_no_facts() -> None:
         (("I am leaving on May 2.", "I leave on May 3."), {"leaving date": "May 3"}),
         (("I want to go to Lima.", "No, I want to go to Oslo."), {"to place": "Oslo"}),
         (("My deadline is May 2.", "Actually, let's meet on May 9."), {"deadline": "May 2", "meet date": "May 9"}),
+        (
+            ("I meet Bo at 3 pm.", "Actually, call Al at 7 pm."),
+            {"meet": "Bo", "meet time": "3 pm", "call": "Al", "call time": "7 pm"},
+        ),
+        (("I eat at 3 pm.", "Actually, bring milk at 7 pm."), {"eat time": "3 pm", "milk time": "7 pm"}),
+        (("I eat at 3 pm.", "Actually, my meal is at 7 pm."), {"eat time": "7 pm"}),
+        (("I eat at 3 pm.", "Actually, schedule it for 7 pm."), {"eat time": "7 pm"}),
     ],
 )
 async def test_a_correction_replaces_what_was_said(contents: tuple[str, ...], facts: dict[str, str]) -> None:
-    """Removing find_corrections makes this fail."""
+    """Removing find_corrections makes this fail; of a time, also _is_new, its _DEFINITE or _POINTS."""
     assert await confirmed(*contents) == facts
 
 
