@@ -52,3 +52,19 @@ def test_asking_for_something_else_takes_nothing_back(key: str, value: str, quot
 def test_nobody_else_takes_a_choice_back(turn: str, quote: str) -> None:
     """Fails without _is_own."""
     assert not asks_for_another(known("meet date", "Friday"), quote, read(turn))
+
+
+@pytest.mark.parametrize(
+    ("says", "asks", "gone"),
+    [
+        ("My flight leaves on May 5", "Is there a bus on May 3?", False),
+        ("My flight leaves on May 5", "Is there another flight on May 3?", True),
+        ("My flight leaves on May 5", "How about May 3?", True),
+        ("My flight leaves on May 5", "Can you schedule it on May 3?", True),
+        ("My flight leaves on May 5", "Actually, call mom on May 3.", False),
+    ],
+)
+def test_a_question_about_another_thing_takes_no_choice_back(says: str, asks: str, *, gone: bool) -> None:
+    """Fails without _is_of_another, its told, or _AS_BEFORE."""
+    fact = known("leaves date", "May 5").model_copy(update={"quote": says})
+    assert asks_for_another(fact, asks, read(asks)) is gone

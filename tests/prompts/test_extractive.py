@@ -77,10 +77,21 @@ async def test_what_the_user_states_passes_the_gate() -> None:
         "Maybe a cheap flat in Oslo.",
         "I do not want a cheap flat in Oslo.",
         "My friend wants to fly to Oslo, she said.",
+        "Would you set a budget of $500?",
+        "Would you rent a flat in Oslo?",
+        "Can you find proof that I live in Oslo?",
+        "Can you write a resume saying I work at Acme?",
+        "People think I am vegan.",
+        "Anna heard that I moved to Oslo.",
+        "In case my budget is $500, call me.",
+        "As long as my budget is $500, fine.",
+        "I dreamed that I moved to Oslo.",
+        "It is a lie that I live in Oslo.",
+        "My budget is $500. Not really.",
     ],
 )
 async def test_what_is_asked_denied_supposed_or_quoted_is_no_fact(content: str) -> None:
-    """Removing _prove from testimony makes this fail."""
+    """Removing _prove from testimony makes this fail; of requests, the lines with _FOR_ME and _TOLD in is_request."""
     assert await confirmed(content) == {}
 
 
@@ -158,10 +169,17 @@ async def test_an_unattested_user_turn_states_no_facts() -> None:
         (("I am leaving on May 2.", "I leave on May 3."), {"leaving date": "May 3"}),
         (("I want to go to Lima.", "No, I want to go to Oslo."), {"to place": "Oslo"}),
         (("My deadline is May 2.", "Actually, let's meet on May 9."), {"deadline": "May 2", "meet date": "May 9"}),
+        (
+            ("I meet Bo at 3 pm.", "Actually, call Al at 7 pm."),
+            {"meet": "Bo", "meet time": "3 pm", "call": "Al", "call time": "7 pm"},
+        ),
+        (("I eat at 3 pm.", "Actually, bring milk at 7 pm."), {"eat time": "3 pm", "milk time": "7 pm"}),
+        (("I eat at 3 pm.", "Actually, my meal is at 7 pm."), {"eat time": "7 pm"}),
+        (("I eat at 3 pm.", "Actually, schedule it for 7 pm."), {"eat time": "7 pm"}),
     ],
 )
 async def test_a_correction_replaces_what_was_said(contents: tuple[str, ...], facts: dict[str, str]) -> None:
-    """Removing find_corrections makes this fail."""
+    """Removing find_corrections makes this fail; of a time, also _is_new, its _DEFINITE or _POINTS."""
     assert await confirmed(*contents) == facts
 
 
@@ -187,6 +205,40 @@ async def test_a_correction_replaces_what_was_said(contents: tuple[str, ...], fa
 async def test_what_the_user_takes_back_goes(contents: tuple[str, ...], facts: dict[str, str]) -> None:
     """Removing _withdraw or the narrower words of _takes_back makes this fail."""
     assert await confirmed(*contents) == facts
+
+
+@pytest.mark.parametrize(
+    ("fact", "says"),
+    [
+        ("I live in Rome.", "My brother does not live in Rome."),
+        ("I live in Rome.", "My brother no longer lives in Rome."),
+        ("I live in Rome.", "I met people who do not live in Rome."),
+        ("My name is Ana.", "My brother's name is not Ana."),
+        ("My name is Ana.", "Forget the name of the inn."),
+        ("My email is ana@acme.org.", "Cancel the email to Bo."),
+        ("I work at Acme.", "The build stopped working."),
+        ("My budget is $500.", "Ignore the budget column."),
+        ("My budget is $500.", "The budget meeting was cancelled."),
+        ("My budget is $500.", "Quit asking about my budget."),
+    ],
+)
+async def test_words_about_something_else_take_no_fact_back(fact: str, says: str) -> None:
+    """Fails without owner_of, `who` or is_own in _takes_back, without _AFTER_LABEL or _TALKING in is_own."""
+    assert await confirmed(fact) == await confirmed(fact, says)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "Forget my budget.",
+        "My budget has changed.",
+        "I changed my budget.",
+        "Forget that my budget is $500.",
+    ],
+)
+async def test_words_about_the_users_own_take_it_back(says: str) -> None:
+    """Fails without _SELF, _AFTER_LABEL, find_runs beside is_own, or dismisses in _Claim.weigh."""
+    assert await confirmed("My budget is $500.", says) == {}
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ from itertools import islice
 
 from chat_memory.models import Fact
 from chat_memory.prompts.clauses import Reading
+from chat_memory.prompts.names import FUNCTION_WORDS, WEAK_WORDS
 from chat_memory.prompts.spans import SpanType, find_spans, kind_of
 from chat_memory.prompts.values import find_runs
 from chat_memory.prompts.wishes import find_named
-from chat_memory.prompts.words import words
+from chat_memory.prompts.words import key_words, lexicon, strip_ending, words
 
 SINGLE: frozenset[SpanType] = frozenset({"date", "time", "money"})
 """Types of which another value is another choice."""
@@ -19,6 +20,22 @@ _ALTERNATIVE = re.compile(
     r"|another|different|again|re-?try|try|rather|changed?|actually)\b",
     re.IGNORECASE,
 )
+_THING = re.compile(r"(?<![\w@.:/'-])[a-z]{3,20}(?![\w@.:/'-])")
+_AS_BEFORE = lexicon("it them instead")
+"""With one of these a question is about what was told before."""
+_NO_THINGS = (
+    FUNCTION_WORDS
+    | WEAK_WORDS
+    | lexicon(
+        "how about what else instead other another different again try retry rather change changed actually find look"
+        " looking search book check show your available option options place places area city town people person"
+        " tomorrow today tonight week next time date day morning afternoon evening night any think more mind"
+        " recommend perhaps anywhere anyone let lets see possible"
+        " like prefer going nearby open good great nice please oh hmm hey monday tuesday"
+        " wednesday thursday friday saturday sunday one two three four five six seven eight nine ten"
+    )
+)
+"""What a question for another choice may say without naming a thing."""
 
 
 def asks_for_another(fact: Fact, quote: str, reading: Reading) -> bool:
@@ -30,6 +47,8 @@ def asks_for_another(fact: Fact, quote: str, reading: Reading) -> bool:
     spoken = words(quote)
     if not _ALTERNATIVE.search(quote) or find_runs(fact.value, spoken) or not _is_own(quote, reading):
         return False
+    if _is_of_another(fact, quote):
+        return False
     kind = kind_of(fact.value)
     if kind is None:
         return any(named.key == fact.key for named in find_named(quote))
@@ -37,6 +56,17 @@ def asks_for_another(fact: Fact, quote: str, reading: Reading) -> bool:
     if kind == "count":
         return any(_noun(other) == _noun(fact.value) for other in others)
     return kind in SINGLE and fact.key.endswith(kind) and others != []
+
+
+def _is_of_another(fact: Fact, quote: str) -> bool:
+    """Tell whether a quote is about a thing that the fact's own sentence does not name: `is there a bus on May 3`."""
+    if not _AS_BEFORE.isdisjoint(words(quote)):
+        return False
+    for span in reversed(find_spans(quote)):
+        quote = quote[: span.start] + quote[span.end :]
+    told = {strip_ending(word) for word in (*words(fact.quote), *key_words(fact.key))}
+    things = [strip_ending(match.group()) for match in _THING.finditer(quote) if match.group() not in _NO_THINGS]
+    return things != [] and told.isdisjoint(things)
 
 
 def _is_own(quote: str, reading: Reading) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from chat_memory.models import Fact, ProposedFact
-from chat_memory.prompts.scopes import NEGATIONS
+from chat_memory.prompts.scopes import NEGATIONS, TAKES_BACK
 from chat_memory.prompts.spans import SpanType, kind_of
 from chat_memory.prompts.words import (
     POLAR_WORDS,
@@ -87,8 +87,25 @@ def key_objection(key: str, value: str, spoken: Sequence[str], held: Sequence[st
     smuggled = smuggled or ([] if given else _foreign(label, spoken, _ATTRIBUTES))
     if smuggled or not label or _SIGNS.search(key):
         return f"the key claims what the quote lacks: {', '.join(smuggled) or key}"
-    owner = _owner([*label, *words(value)], held)
+    owner = owner_of(key, value, held)
     return f"the quote speaks of {owner}" if owner else ""
+
+
+def owner_of(key: str, value: str, held: Sequence[str]) -> str:
+    """Name whose attribute a clause tells of where neither key nor value does; empty when it is the user's."""
+    return _owner([*key_words(key), *words(value)], held)
+
+
+def is_own(key: str, held: Sequence[str]) -> bool:
+    """Tell whether a clause is of the user's own attribute as a whole: `my phone number`, `I quit`, `the deadline`.
+
+    What comes behind its name makes it another thing: `the budget column`, `the name of the inn`.
+    """
+    if held[0] in _SELF:
+        return True
+    label = {_stem(word) for word in key_words(key)}
+    named = [place for place, word in enumerate(held) if _stem(word) in label]
+    return bool(named) and _TALKING.isdisjoint(held) and _AFTER_LABEL.issuperset(held[named[-1] + 1 :])
 
 
 def is_personal(key: str) -> bool:
@@ -175,5 +192,12 @@ def _subject(label: Sequence[str], spoken: Sequence[str]) -> str:
     return ""
 
 
+_SELF = lexicon("i i've i'm we we've")
+_TALKING = lexicon("asking telling talking reminding saying mentioning repeating")
+_AFTER_LABEL = TAKES_BACK | lexicon(
+    "is was has have been be now please again already too just got i gave you told it entirely completely all we said"
+    " mentioned altogether from memory thing stuff"
+)
+"""Behind an attribute's name these leave it what it is: `the deadline has changed`."""
 _BESIDE = lexicon("with and for to from by")
 """Before `my wife` these leave the rest of the sentence the user's own: `I live in Rome with my wife`."""

@@ -8,8 +8,8 @@ from itertools import islice, product
 from chat_memory.models import Fact
 from chat_memory.prompts.alternatives import asks_for_another
 from chat_memory.prompts.clauses import Clause, Reading, read
-from chat_memory.prompts.keys import corrects, key_objection, speaks_of
-from chat_memory.prompts.scopes import SCOPES, TAKES_BACK, Scope, carries
+from chat_memory.prompts.keys import corrects, is_own, key_objection, owner_of, speaks_of
+from chat_memory.prompts.scopes import SCOPES, TAKES_BACK, Scope, carries, dismisses
 from chat_memory.prompts.spans import kind_of
 from chat_memory.prompts.values import cut_out, cuts_number, find_runs
 from chat_memory.prompts.words import POLAR_WORDS, STOP_WORDS, content_words, lexicon, original, words
@@ -119,6 +119,8 @@ class _Claim:
         holding = [c for c in clauses if c.start <= start + run[-1] and start + run.start < c.end]
         held = [word.text for word in found[holding[0].start : holding[-1].end]]
         reason = _hidden_scope(self.value, holding) or self._partial(held)
+        if dismisses(held):
+            reason = "the quote takes it back"
         if cuts_number(text, first, last):
             reason = "the value is a part of a number, a range or a comparison"
         reason = reason or key_objection(self.key, self.value, self.spoken, held, given=self.given)
@@ -160,11 +162,17 @@ def retraction_objection(fact: Fact, quote: str, reading: Reading) -> str:
 
 
 def _takes_back(fact: Fact, held: Sequence[str]) -> bool:
-    """Tell whether a clause denies a fact's whole value, or has a word such as `forget` and nothing denies that."""
+    """Tell whether a clause denies a fact's whole value, or has a word such as `forget` and nothing denies that.
+
+    One about somebody else's, or about some other thing of that name, takes nothing back: `forget the name of the inn`.
+    """
+    if owner_of(fact.key, fact.value, held) or "who" in held:
+        return False
     denials = sum(carries("negation", [word]) for word in held)
     named = [word for word in held if word not in {"i'm", "am"}]  # `forget that I'm late` speaks of no name
     if not TAKES_BACK.isdisjoint(held) and speaks_of(fact.key, named):
-        return not denials or held[0] in TAKES_BACK
+        said = bool(find_runs(fact.value, held)) or is_own(fact.key, held)
+        return said and (not denials or held[0] in TAKES_BACK)
     return denials == 1 and bool(find_runs(fact.value, held))
 
 

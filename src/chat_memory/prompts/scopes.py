@@ -17,7 +17,7 @@ SCOPES: tuple[Scope, ...] = ("negation", "condition", "report", "past")
 
 NEGATIONS = lexicon(
     "not no never none nobody nothing neither nor without cannot nowhere hardly barely nope nah kidding joking jk"
-    " false wrong incorrect untrue doubt doubts deny denies refuse refuses reject rejects except unlike"
+    " false wrong incorrect untrue lie myth doubt doubts deny denies refuse refuses reject rejects except unlike"
     " dont doesnt didnt cant wont isnt arent wasnt werent havent hasnt hadnt couldnt shouldnt wouldnt aint"
     " nicht kein keine keinen keinem keiner nie niemals ohne ne pas jamais aucun aucune sans nunca jamás sin ninguno"
     " ninguna não nem sem non senza niet geen nooit ikke aldrig inte не нет ни никогда без değil"
@@ -31,13 +31,19 @@ TAKES_BACK = lexicon(
 )
 """Besides a negation, what says that a fact no longer holds."""
 
+_DISMISSES = lexicon("forget ignore disregard scrap delete erase remove drop")
+"""Opening a clause these take back what it says."""
 CONDITIONS = lexicon(
     "if unless whether suppose supposing assuming imagine pretend hypothetically hypothetical maybe perhaps probably"
-    " possibly might wish wonder wondering example unsure provided wenn falls vielleicht peut quizá quizás talvez"
+    " possibly might wish wonder wondering example instance unsure provided"
+    " dreamed dreamt wenn falls vielleicht peut quizá quizás talvez"
     " forse misschien если может"
 )
+_CONDITIONAL = frozenset({("in", "case"), ("long", "as"), ("in", "theory")})
+"""Pairs of words that set a condition, or suppose."""
 REPORTS = lexicon(
-    "said says told tells claims claimed thinks believes wrote writes asked asks replied insists according allegedly"
+    "said says saying told tells claims claimed think thinks thought believe believes believed wrote writes asked asks"
+    " replied insists insisted heard assumed assumes according allegedly"
     " supposedly sagte sagt dijo dice disse сказал сказала"
 )
 _PAST = lexicon("formerly previously früher antes avant prima vroeger раньше")
@@ -48,7 +54,7 @@ _ACCUSTOMED = lexicon("am i'm is it's are you're we're they're be been being was
 """Before `used to` these make it a habit, not a past: `I'm used to the cold`."""
 _PERFECT = lexicon("have i've we've having")
 _AFFIRMS = lexicon("yes yeah yep yup correct right exactly indeed sure ok okay true absolutely definitely perfect")
-OWN_VOICE = frozenset({"i", "we", "i've", "we've", "already", "just"})
+OWN_VOICE = frozenset({"i", "we", "i've", "we've", "i'd", "we'd", "already", "just"})
 """Before a report these make it the user's own: `as I said`."""
 
 INTERJECTIONS = lexicon(
@@ -75,6 +81,12 @@ SUBJECTS = lexicon(
 _ASKS = lexicon("what when where which who whom whose why how is are was were do does did am isn't aren't what's")
 _ASKS_SOMEONE = lexicon("can could will would shall should may might have has had can't couldn't won't")
 _ASKS_YOU = lexicon("can could will would")
+_TOLD = lexicon(
+    "i i'm i've i'd i'll im say saying says said that like though should before after until claiming called"
+)
+"""In a request these begin what is to be written, found or made to seem so, and no wish: `write a note saying I am`."""
+_FOR_ME = lexicon("me us my our please kindly")
+"""With one of these `would you` asks for it, without it what somebody else would do: `would you rent in Rome`."""
 ORDERS = lexicon(
     "book reserve find search look get make schedule set buy order send transfer play add change rent help put use plan"
     " arrange switch try give move pick start call name write remind save"
@@ -83,7 +95,9 @@ ORDERS = lexicon(
 _TAGS = _ASKS | _ASKS_SOMEONE | INTERJECTIONS | SUBJECTS | lexicon("that this true correct fair ok think agree it not")
 _TAG_WORDS = 4
 _JESTS = lexicon("not kidding joking jk psych false wrong untrue")
-_JESTING = lexicon("just i i'm am was were only lol haha ha no nope oh well of course it that that's is it's sorry")
+_JESTING = lexicon(
+    "just really i i'm am was were only lol haha ha no nope oh well of course it that that's is it's sorry"
+)
 
 _CJK_MARKERS: tuple[tuple[Scope, re.Pattern[str]], ...] = (
     ("negation", re.compile("[不没沒無无未别別勿]|ない|ません|않|없|아니|못")),
@@ -127,6 +141,11 @@ def takes_back(words: Sequence[str]) -> bool:
     return not _JESTS.isdisjoint(words) and all(word in _JESTS or word in _JESTING for word in words)
 
 
+def dismisses(words: Sequence[str]) -> bool:
+    """Tell whether a clause sends away what it says: `forget that I live in Rome`."""
+    return any(word in _DISMISSES for word in _after_interjections(words)[:1])
+
+
 def asks(words: Sequence[str]) -> bool:
     """Tell whether a clause opens as a question, with or without its mark."""
     if is_request(words):
@@ -142,7 +161,9 @@ def is_request(words: Sequence[str]) -> bool:
     """
     rest = [word for word in _after_interjections(words) if word not in {"please", "also", "kindly"}][:4]
     told = rest[:1] and rest[0] in _ASKS_YOU and rest[1:2] == ["you"] and ORDERS.issuperset(rest[2:3] or [""])
-    return bool(told) and rest[3:4] not in (["this"], ["that"]) and _ASKS.isdisjoint(words)
+    if not told or rest[3:4] in (["this"], ["that"]) or (rest[0] == "would" and _FOR_ME.isdisjoint(words)):
+        return False
+    return _ASKS.isdisjoint(words) and _TOLD.isdisjoint(words)
 
 
 def is_tag(words: Sequence[str]) -> bool:
@@ -159,7 +180,12 @@ def _marks(scope: Scope, words: Sequence[str], place: int, word: str) -> bool:
     if scope == "negation":
         return word.endswith("n't") or contrasts(words, place) or (word in NEGATIONS and not _answers(words, place))
     if scope == "condition":
-        return word in CONDITIONS or (word == "say" and (place == 0 or words[place - 1] in {"'s", "us", "let's"}))
+        paired = (word, *words[place + 1 : place + 2]) in _CONDITIONAL
+        return (
+            paired
+            or word in CONDITIONS
+            or (word == "say" and (place == 0 or words[place - 1] in {"'s", "us", "let's"}))
+        )
     if scope == "past":
         return _is_past(words, place, word)
     return scope == "report" and word in REPORTS and not OWN_VOICE.intersection(words[max(place - 2, 0) : place])

@@ -141,7 +141,9 @@ def _candidates(text: str, known: _Known, seq: int) -> Iterator[tuple[str, State
         if corrects_something(sentence):
             cue = sentence
         for statement in corrections or find_statements(sentence, brief=brief):
-            old = find_outdated(statement, list(known.facts.values()), seq) if cue and not corrections else None
+            old = (
+                find_outdated(statement, sentence, list(known.facts.values()), seq) if cue and not corrections else None
+            )
             if old is not None:
                 quote = sentence if cue == sentence else text[text.find(cue) : text.find(sentence) + len(sentence)]
                 yield quote, replace(statement, key=old.key), False
