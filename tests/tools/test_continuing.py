@@ -1,6 +1,7 @@
 """Continuing: a new chat begins with what a full one holds, once, and each fact says where it was said."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import anyio
@@ -17,6 +18,7 @@ from chat_memory.errors import (
 from chat_memory.models import Caller, Message, Origin
 from chat_memory.prompts.extractive import Extractive
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
+from chat_memory.prompts.wanted import Correction
 from chat_memory.replies import Evidence, MemoryReply, Receipt
 from chat_memory.settings import Settings
 from chat_memory.storage import memory_versions
@@ -26,6 +28,7 @@ from chat_memory.storage.memory_versions import Version
 from chat_memory.tools.forget import forget
 from chat_memory.tools.get_history import get_history
 from chat_memory.tools.get_memory import list_chats, read_memory
+from chat_memory.tools.revise_memory import OWN_WORD, revise_memory
 from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
@@ -91,6 +94,18 @@ async def test_the_new_chats_words_are_later_than_all_that_was_carried_over(box:
         ("teal", Origin(chat_id="old", seq=2))
     ]
     assert (first.version, second.from_seq, second.covers_seq) == (1, 1, 1)
+
+
+async def test_a_verdict_of_the_old_chat_settles_nothing_here(box: Toolbox, alice: Caller) -> None:
+    """Without settled_seq in _carry no turn here would change a fact until there are as many as there were there."""
+    await fill(box, alice, "old")
+    (colour,) = [
+        fact for fact in proofs(await read_memory(box, alice, "old", detail="evidence")).values() if fact.seq == 2
+    ]
+    wanted = [Correction(id=colour.id, value="amber")]
+    await revise_memory(box, replace(alice, scopes=frozenset({OWN_WORD})), "old", correct=wanted)
+    await say(box, alice, "new", "My favourite colour is green.", after="old")
+    assert (await summarize(box, alice, "new")).user_confirmed == {"name": "Ana", "favourite colour": "green"}
 
 
 class Citing(Extractive):
