@@ -251,9 +251,7 @@ async def test_forgetting_the_old_chat_leaves_what_was_carried_over(box: Toolbox
     assert (await forget(box, alice, "new")).deleted["versions"] == 1
 
 
-async def test_a_chat_that_is_being_forgotten_is_not_carried_over(
-    db: Database, box: Toolbox, alice: Caller
-) -> None:
+async def test_a_chat_that_is_being_forgotten_is_not_carried_over(db: Database, box: Toolbox, alice: Caller) -> None:
     """With read_ground for lock_ground in _lock_folded, what was forgotten would be written anew after it was gone."""
     await fill(box, alice, "old")
     outcome: list[object] = []
@@ -264,15 +262,14 @@ async def test_a_chat_that_is_being_forgotten_is_not_carried_over(
         except UnknownChatError as error:
             outcome.append(error)
 
-    async with anyio.create_task_group() as group:
-        async with db.session() as session, session.connection.transaction():
-            await chat_work.lock_chat(session, key_of("old"), "alice")
-            group.start_soon(forget, box, alice, "old")
-            await until_somebody_waits(db)
-            group.start_soon(go_on)
-            with anyio.fail_after(60):
-                while not outcome and await count_waiting(db) < 2:  # noqa: ASYNC110 - a lock rings no bell
-                    await anyio.sleep(0.01)
+    async with anyio.create_task_group() as group, db.session() as session, session.connection.transaction():
+        await chat_work.lock_chat(session, key_of("old"), "alice")
+        group.start_soon(forget, box, alice, "old")
+        await until_somebody_waits(db)
+        group.start_soon(go_on)
+        with anyio.fail_after(60):
+            while not outcome and await count_waiting(db) < 2:  # noqa: ASYNC110 - a lock rings no bell
+                await anyio.sleep(0.01)
     assert [type(each) for each in outcome] == [UnknownChatError]
     assert (await read_memory(box, alice, "new")).version == 0
 

@@ -151,7 +151,10 @@ class MemoryServer:
         return ListResourcesResult(
             resources=[
                 Resource(
-                    uri=uri_of(chat.chat_id), name=escape(chat.chat_id), description=quote(chat.first_line), mime_type=JSON
+                    uri=uri_of(chat.chat_id),
+                    name=escape(chat.chat_id),
+                    description=quote(chat.first_line),
+                    mime_type=JSON,
                 )
                 for chat in reply.chats
             ]

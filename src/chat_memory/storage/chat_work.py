@@ -162,7 +162,7 @@ def _leases(claims: Sequence[Claim]) -> tuple[int, list[bytes], list[UUID]]:
 
 
 def read_draft(stored: str | None) -> Draft | None:
-    """Read the answer a crash left behind; one that another version of this program wrote may not be read: asked anew."""
+    """Read the answer a crash left behind; one that nobody can read, such as another version's, is asked for anew."""
     try:
         return Draft.model_validate_json(stored) if stored else None
     except ValidationError:
