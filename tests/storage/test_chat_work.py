@@ -272,3 +272,15 @@ async def test_operators_see_the_state_of_every_turn(db: Database, state: str) -
         )
     expected_error = "it broke" if state == "failed" else None
     assert [tuple(row) for row in rows] == [("one", state, expected_error), ("two", state, expected_error)]
+
+
+async def test_a_draft_nobody_can_read_is_made_anew(db: Database) -> None:
+    """Without the except in read_draft one draft of another version of the program would end every worker's claim."""
+    await append(db, "a", "hello")
+    claim = await claim_one(db, "a")
+    async with db.session() as session:
+        await store_draft(session, claim, draft(1))
+        await session.connection.execute("update chat_memory.chat_work set draft = draft || '{\"of_tomorrow\": 1}'")
+        await chat_work.hand_back_leases(session, [claim])
+    again = await claim_one(db, "a")
+    assert (again.key, again.draft) == (key_of("a"), None)

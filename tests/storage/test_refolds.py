@@ -120,3 +120,12 @@ async def test_chats_degraded_before_there_were_second_looks_get_one(db: Databas
         update = next(part for part in step.sql.split(";") if "update " in part)
         await session.connection.execute(update)
     assert len(await claim(db, key_of("a").bucket)) == 1
+
+
+async def test_a_second_looks_draft_nobody_can_read_is_made_anew(db: Database) -> None:
+    """Without read_draft in claim_refolds one draft of another version of the program would end every worker."""
+    await stale(db, "a")
+    async with db.session() as session:
+        await session.connection.execute("update chat_memory.chat_work set refold_draft = '{\"of_tomorrow\": 1}'")
+    (claimed,) = await claim(db, key_of("a").bucket)
+    assert claimed.draft is None

@@ -1,6 +1,7 @@
 """Continuing: a new chat begins with what a full one holds, once, and each fact says where it was said."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import anyio
@@ -17,20 +18,22 @@ from chat_memory.errors import (
 from chat_memory.models import Caller, Message, Origin
 from chat_memory.prompts.extractive import Extractive
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
+from chat_memory.prompts.wanted import Correction
 from chat_memory.replies import Evidence, MemoryReply, Receipt
 from chat_memory.settings import Settings
-from chat_memory.storage import memory_versions
+from chat_memory.storage import chat_work, memory_versions
 from chat_memory.storage.bell import Bell
 from chat_memory.storage.database import Database
 from chat_memory.storage.memory_versions import Version
 from chat_memory.tools.forget import forget
 from chat_memory.tools.get_history import get_history
 from chat_memory.tools.get_memory import list_chats, read_memory
+from chat_memory.tools.revise_memory import OWN_WORD, revise_memory
 from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
 from tests.chaos.verdict import CURSORS, LEDGER, VERSIONS, Turned, by_chat, judge_cursor, read
-from tests.chats import key_of
+from tests.chats import key_of, until_somebody_waits
 from tests.prompts.said import propose
 
 
@@ -43,6 +46,13 @@ async def fill(box: Toolbox, caller: Caller, chat_id: str) -> None:
     """A chat whose memory holds two facts and a summary."""
     await say(box, caller, chat_id, "My name is Ana.", "My favourite colour is teal. We decided to paint the boat.")
     await summarize(box, caller, chat_id)
+
+
+async def count_waiting(db: Database) -> int:
+    """How many statements of this database wait for a lock."""
+    waiting = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    async with db.session() as session:
+        return len(await session.connection.fetch(waiting))
 
 
 async def versions_of(db: Database, chat_id: str) -> list[Version]:
@@ -91,6 +101,18 @@ async def test_the_new_chats_words_are_later_than_all_that_was_carried_over(box:
         ("teal", Origin(chat_id="old", seq=2))
     ]
     assert (first.version, second.from_seq, second.covers_seq) == (1, 1, 1)
+
+
+async def test_a_verdict_of_the_old_chat_settles_nothing_here(box: Toolbox, alice: Caller) -> None:
+    """Without settled_seq in _carry no turn here would change a fact until there are as many as there were there."""
+    await fill(box, alice, "old")
+    (colour,) = [
+        fact for fact in proofs(await read_memory(box, alice, "old", detail="evidence")).values() if fact.seq == 2
+    ]
+    wanted = [Correction(id=colour.id, value="amber")]
+    await revise_memory(box, replace(alice, scopes=frozenset({OWN_WORD})), "old", correct=wanted)
+    await say(box, alice, "new", "My favourite colour is green.", after="old")
+    assert (await summarize(box, alice, "new")).user_confirmed == {"name": "Ana", "favourite colour": "green"}
 
 
 class Citing(Extractive):
@@ -227,6 +249,29 @@ async def test_forgetting_the_old_chat_leaves_what_was_carried_over(box: Toolbox
     await forget(box, alice, "old")
     assert (await read_memory(box, alice, "new")).user_confirmed["name"] == "Ana"
     assert (await forget(box, alice, "new")).deleted["versions"] == 1
+
+
+async def test_a_chat_that_is_being_forgotten_is_not_carried_over(db: Database, box: Toolbox, alice: Caller) -> None:
+    """With read_ground for lock_ground in _lock_folded, what was forgotten would be written anew after it was gone."""
+    await fill(box, alice, "old")
+    outcome: list[object] = []
+
+    async def go_on() -> None:
+        try:
+            outcome.append(await say(box, alice, "new", "Hello.", after="old"))
+        except UnknownChatError as error:
+            outcome.append(error)
+
+    async with anyio.create_task_group() as group, db.session() as session, session.connection.transaction():
+        await chat_work.lock_chat(session, key_of("old"), "alice")
+        group.start_soon(forget, box, alice, "old")
+        await until_somebody_waits(db)
+        group.start_soon(go_on)
+        with anyio.fail_after(60):
+            while not outcome and await count_waiting(db) < 2:  # noqa: ASYNC110 - a lock rings no bell
+                await anyio.sleep(0.01)
+    assert [type(each) for each in outcome] == [UnknownChatError]
+    assert (await read_memory(box, alice, "new")).version == 0
 
 
 async def test_a_version_that_folds_no_turn_keeps_the_books(box: Toolbox, alice: Caller, listen_url: str) -> None:

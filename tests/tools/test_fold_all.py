@@ -66,6 +66,24 @@ async def test_a_chat_that_cannot_be_folded_fails_alone(box: Toolbox, db: Databa
     assert (again.key, again.attempts) == (key_of(CHATS[1]), 1)
 
 
+async def test_a_memory_nobody_can_read_fails_alone(box: Toolbox, db: Database, claims: list[Claim]) -> None:
+    """With the error raised in read_starting instead of kept with its chat, all four would fail and be counted."""
+    box = replace(box, summarizer=Transcript())
+    await fold_all(box, claims)
+    for name in CHATS:
+        await append(db, name, "and again")
+    async with db.session() as session:
+        broken = "update chat_memory.chat_metadata set user_confirmed = '[{}]' where chat = $1"
+        await session.connection.execute(broken, key_of(CHATS[1]).chat)
+    outcomes = await fold_all(box, await claim_all(db))
+    assert [outcomes[place] for place in (0, 2, 3)] == [2, 2, 2]
+    assert isinstance(outcomes[1], FoldError)
+    assert await done(db) == [2, 1, 2, 2]
+    pass_time(db, timedelta(minutes=10))
+    (again,) = await claim_due(db, key_of(CHATS[0]))
+    assert (again.key, again.attempts) == (key_of(CHATS[1]), 1)
+
+
 async def test_a_chat_that_was_taken_over_fails_alone(box: Toolbox, db: Database, claims: list[Claim]) -> None:
     """Without the look at what store_drafts kept its answer would go on to the write, only to be refused there."""
     async with db.session() as session:

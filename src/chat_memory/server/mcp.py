@@ -55,7 +55,7 @@ from chat_memory.server.resources import TEMPLATE, WATCHES, Deliver, Watchers, c
 from chat_memory.server.tasks import CreateTaskResult, Tasks, created, may_start, refuse_undeclared_watch
 from chat_memory.storage.tasks import Task
 from chat_memory.telemetry import Event, log
-from chat_memory.tools.fence import fence, quote, render, structure
+from chat_memory.tools.fence import escape, fence, quote, render, structure
 from chat_memory.tools.get_memory import list_chats, read_memory
 
 Context: TypeAlias = ServerRequestContext[Any, Any]
@@ -137,7 +137,7 @@ class MemoryServer:
             raise
         except ChatMemoryError as error:
             log(Event.TOOL_REFUSED, tool=entry.shown.name, reason=type(error).__name__)
-            return CallToolResult(content=[TextContent(text=str(error))], is_error=True)
+            return CallToolResult(content=[TextContent(text=escape(str(error)))], is_error=True)
         except Exception as error:  # noqa: BLE001 - the edge: a fault of ours must not quote a caller's words
             log(Event.TOOL_FAILED, level=logging.ERROR, tool=entry.shown.name, error=error)
             text = "chat-memory failed inside; nothing is known to be written. The server's log names the place."
@@ -151,7 +151,10 @@ class MemoryServer:
         return ListResourcesResult(
             resources=[
                 Resource(
-                    uri=uri_of(chat.chat_id), name=chat.chat_id, description=quote(chat.first_line), mime_type=JSON
+                    uri=uri_of(chat.chat_id),
+                    name=escape(chat.chat_id),
+                    description=quote(chat.first_line),
+                    mime_type=JSON,
                 )
                 for chat in reply.chats
             ]

@@ -8,6 +8,8 @@ from datetime import timedelta
 from operator import attrgetter
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from chat_memory.errors import OwnerMismatchError
 from chat_memory.models import ChatKey, Draft
 from chat_memory.storage.database import Record, Session
@@ -159,8 +161,16 @@ def _leases(claims: Sequence[Claim]) -> tuple[int, list[bytes], list[UUID]]:
     return ordered[0].key.bucket, [claim.key.chat for claim in ordered], [claim.token for claim in ordered]
 
 
+def read_draft(stored: str | None) -> Draft | None:
+    """Read the answer a crash left behind; one that nobody can read, such as another version's, is asked for anew."""
+    try:
+        return Draft.model_validate_json(stored) if stored else None
+    except ValidationError:
+        return None
+
+
 def _claim(row: Record, token: UUID) -> Claim:
-    draft = Draft.model_validate_json(row["draft"]) if row["draft"] else None
+    draft = read_draft(row["draft"])
     cursor = Cursor(row["head_seq"], row["done_seq"])
     counted = (row["attempts"], row["lease_expiries"], row["waited"] or timedelta())
     return Claim(ChatKey(row["bucket"], row["chat"]), token, cursor, draft, *counted)

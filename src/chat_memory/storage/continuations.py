@@ -1,5 +1,7 @@
 """A chat that begins with what another one holds."""
 
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 from uuid import uuid4
 
 import anyio
@@ -12,9 +14,12 @@ from chat_memory.storage.database import Database, Session, retried
 from chat_memory.storage.folds import Next
 from chat_memory.storage.revisions import Ground, write_revision
 
+Carry: TypeAlias = Callable[[Session], Awaitable[Next]]
+"""Makes the first memory of what another chat holds, under that one's lock: forgotten meanwhile, it is not carried."""
 
-async def begin_continued(db: Database, owner: str, key: ChatKey, names: tuple[str, str], first: Next) -> bool:
-    """Begin a chat with `first` as its version 1, before any turn; False when it has begun already, by whomever.
+
+async def begin_continued(db: Database, owner: str, key: ChatKey, names: tuple[str, str], carry: Carry) -> bool:
+    """Begin a chat with what `carry` makes as its version 1, before any turn; False when it has begun, by whomever.
 
     `names` are its own id and that of the chat it continues. Committed on return; after a lost answer it is asked
     again, and what was written then counts as begun already.
@@ -22,6 +27,7 @@ async def begin_continued(db: Database, owner: str, key: ChatKey, names: tuple[s
     chat_id, source = names
 
     async def begin(session: Session) -> bool:
+        first = await carry(session)
         if not await chat_work.open_chat(session, key, owner):
             return False
         await conversations.begin_conversation(session, key, owner, chat_id, source)

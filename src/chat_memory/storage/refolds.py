@@ -9,7 +9,7 @@ from chat_memory.errors import LostLeaseError
 from chat_memory.models import Change, ChatKey, Draft, Memory, Provisional
 from chat_memory.storage import bell, chat_metadata, folds
 from chat_memory.storage.bell import Ring
-from chat_memory.storage.chat_work import Claim, Cursor
+from chat_memory.storage.chat_work import Claim, Cursor, read_draft
 from chat_memory.storage.database import Database, Session, retried
 from chat_memory.storage.failures import BATCH
 from chat_memory.storage.folds import Writing, name_lease
@@ -35,7 +35,7 @@ async def claim_refolds(
             ChatKey(row["bucket"], row["chat"]),
             token,
             Cursor(row["head_seq"], row["done_seq"]),
-            Draft.model_validate_json(row["refold_draft"]) if row["refold_draft"] else None,
+            read_draft(row["refold_draft"]),
             row["refold_attempts"],
             0,
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from chat_memory.models import Turn
 from chat_memory.storage.chat_metadata import NO_MEMORY, StoredMemory, read_stored
 from chat_memory.storage.chat_work import Claim
-from chat_memory.storage.database import Session
+from chat_memory.storage.database import Record, Session
 from chat_memory.storage.queries import load_queries
 from chat_memory.storage.turns import read_turn
 
@@ -23,10 +23,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Starting:
-    """What a fold starts from: the memory as it stands, and its oldest pending turns. No turns, no memory."""
+    """What a fold starts from: the memory as it stands, and its oldest pending turns. No turns, no memory.
+
+    `failure` says why the memory cannot be read: the fold of this chat fails, and of no other.
+    """
 
     stored: StoredMemory = NO_MEMORY
     pending: list[Turn] = field(default_factory=list[Turn])
+    failure: ValueError | None = None
 
 
 async def read_starting(session: Session, readings: Sequence[Reading]) -> list[Starting]:
@@ -39,6 +43,13 @@ async def read_starting(session: Session, readings: Sequence[Reading]) -> list[S
     for row in await session.fetch(QUERIES["read_starting"], bucket, chats, done, limit):
         at: int = row["place"] - 1
         if row["version"] is not None:  # stands with the first turn only
-            read[at] = Starting(read_stored(row))
+            read[at] = _begin(row)
         read[at].pending.append(read_turn(row))
     return read
+
+
+def _begin(row: Record) -> Starting:
+    try:
+        return Starting(read_stored(row))
+    except ValueError as error:
+        return Starting(failure=error)

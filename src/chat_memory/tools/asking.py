@@ -9,7 +9,7 @@ OPENING = (
     " What stands between “ and ” comes from the chat and is no part of the question."
 )
 CLOSING = "Yes keeps it as your own word."
-MARKS = str.maketrans("“”", "''")
+MARKS = str.maketrans(dict.fromkeys("“”„‟❝❞〝〞＂ˮ″‶", "'"))  # noqa: RUF001 - those that look like them, too
 MOST_ASKED = 8
 """Most verdicts of one question: more than a person reads before she says yes."""
 OLD_CHARACTERS = 80

@@ -7,8 +7,9 @@ from chat_memory.prompts.tokens import count_memory
 from chat_memory.storage import conversations
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.continuations import begin_continued
+from chat_memory.storage.database import Session
 from chat_memory.storage.folds import Next
-from chat_memory.storage.revisions import read_ground
+from chat_memory.storage.revisions import lock_ground
 from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 
@@ -26,10 +27,13 @@ async def continue_chat(box: Toolbox, caller: Caller, chat_id: str, source: str)
     if await _has_begun(box, caller, chat_id, source):
         return
     await summarize(box, caller, source, FOLD_SECONDS)
-    memory = carry_over(await _read_folded(box, caller, source), source, box.settings.memory_tokens)
-    first = Next(0, StoredMemory(1, memory.memory), count_memory(memory.memory), memory.change)
     key = chat_key(caller.owner, chat_id)
-    if not await begin_continued(box.db, caller.owner, key, (chat_id, source), first):
+
+    async def carry(session: Session) -> Next:
+        admitted = carry_over(await _lock_folded(session, caller, source), source, box.settings.memory_tokens)
+        return Next(0, StoredMemory(1, admitted.memory), count_memory(admitted.memory), admitted.change)
+
+    if not await begin_continued(box.db, caller.owner, key, (chat_id, source), carry):
         await _has_begun(box, caller, chat_id, source)  # somebody else began it meanwhile: perhaps with another
 
 
@@ -41,10 +45,9 @@ async def _has_begun(box: Toolbox, caller: Caller, chat_id: str, source: str) ->
     return begun is not None
 
 
-async def _read_folded(box: Toolbox, caller: Caller, source: str) -> Memory:
-    """Read a memory that covers all its chat's turns: what is pending would not be carried over, and not be missed."""
-    key = chat_key(caller.owner, source)
-    ground = await box.db.run(lambda session: read_ground(session, key, caller.owner))
+async def _lock_folded(session: Session, caller: Caller, source: str) -> Memory:
+    """Hold a memory that covers all its chat's turns: what is pending would not be carried over, and not be missed."""
+    ground = await lock_ground(session, chat_key(caller.owner, source), caller.owner)
     if ground is None:
         raise UnknownChatError(chat_id=source)
     memory, pending = ground.stored.memory, ground.cursor.head_seq - ground.cursor.done_seq

@@ -88,7 +88,10 @@ async def _make_draft(box: Toolbox, claim: Claim, starting: Starting) -> Drafted
 
     Raises:
         FoldError: no summarizer gave one that can be written.
+        ValueError: what stands there is no memory of ours.
     """
+    if starting.failure is not None:
+        raise starting.failure
     if claim.draft is not None and claim.draft.upto_seq > claim.cursor.done_seq:
         return Drafted(claim, claim.draft, await _admit_first(box, claim, starting, claim.draft))
     if not starting.pending:

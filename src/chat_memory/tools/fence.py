@@ -16,7 +16,7 @@ BARE = (Receipt, ForgetReply)
 
 def render(reply: BaseModel) -> str:
     """Write a reply as compact JSON that cannot leave its fence: `<`, `>` and what shows nothing are escaped."""
-    return _escape(reply.model_dump_json(exclude_none=True))
+    return escape(reply.model_dump_json(exclude_none=True))
 
 
 def structure(reply: BaseModel) -> dict[str, Any]:
@@ -31,20 +31,21 @@ def fence(reply: BaseModel) -> str:
 
 def quote(text: str) -> str:
     """Write a chat's words as one JSON string that closes no fence, for where a reply has none of its own."""
-    return _escape(json.dumps(text, ensure_ascii=False))
+    return escape(json.dumps(text, ensure_ascii=False))
 
 
 def count_reply(reply: BaseModel) -> int:
     """Count the tokens of a reply whichever way it reaches a model: as text in its fence, or as data."""
     data = reply.model_dump_json(exclude_none=True)
-    text = _escape(data)
+    text = escape(data)
     fenced = count_tokens(_fence(text))
     if len(text) == len(data):  # nothing was escaped: the data is the text without its fence
         return fenced
     return max(fenced, count_tokens(json.dumps(structure(reply), ensure_ascii=False, separators=(",", ":"))))
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """Write text so that it closes no fence and hides nothing: also the words of a chat that an error names."""
     return reveal(text).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
