@@ -17,6 +17,7 @@ from chat_memory.errors import (
 from chat_memory.models import Caller, Message, Origin
 from chat_memory.prompts.extractive import Extractive
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
+from chat_memory.prompts.wanted import Correction
 from chat_memory.replies import Evidence, MemoryReply, Receipt
 from chat_memory.settings import Settings
 from chat_memory.storage import memory_versions
@@ -26,6 +27,7 @@ from chat_memory.storage.memory_versions import Version
 from chat_memory.tools.forget import forget
 from chat_memory.tools.get_history import get_history
 from chat_memory.tools.get_memory import list_chats, read_memory
+from chat_memory.tools.revise_memory import OWN_WORD, revise_memory
 from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
@@ -68,6 +70,17 @@ async def test_a_new_chat_begins_with_facts_and_summary_and_where_they_were_said
     (version,) = await versions_of(box.db, "new")
     assert (version.from_seq, version.covers_seq, version.summarizer) == (1, 0, "continue")
     assert [fact.origin for fact in version.delta.added] == [fact.origin for fact in version.memory.user_confirmed]
+
+
+async def test_a_verdict_of_the_old_chat_gives_way_to_words_of_the_new_one(box: Toolbox, alice: Caller) -> None:
+    """Without settled_seq in carry_over a carried verdict would outlast as many turns as the old chat had."""
+    await fill(box, alice, "old")
+    before = proofs(await read_memory(box, alice, "old", detail="evidence"))
+    person = Caller(alice.owner, frozenset({OWN_WORD}))
+    await revise_memory(box, person, "old", correct=[Correction(id=before["favourite colour"].id, value="red")])
+    await say(box, alice, "new", "My favourite colour is blue.", after="old")
+    await summarize(box, alice, "new")
+    assert (await read_memory(box, alice, "new")).user_confirmed["favourite colour"] == "blue"
 
 
 async def test_what_is_pending_in_the_old_chat_is_folded_first(box: Toolbox, alice: Caller) -> None:

@@ -23,5 +23,5 @@ def carry_over(memory: Memory, chat_id: str, memory_tokens: int) -> Admitted:
 
 def _carry(fact: Fact, chat_id: str, number: int) -> Fact:
     origin = fact.origin or Origin(chat_id=chat_id, seq=fact.source_seq)
-    moved = {"id": f"f1.{number}", "source_seq": 0, "first_version": 1, "last_version": 1, "origin": origin}
-    return fact.model_copy(update=moved)
+    moved = {"id": f"f1.{number}", "source_seq": 0, "settled_seq": 0, "first_version": 1, "last_version": 1}
+    return fact.model_copy(update=moved | {"origin": origin})
