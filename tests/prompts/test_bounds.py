@@ -1,11 +1,12 @@
 """Bounds: no turn, fold or delta holds the server up; limits are many times what a calm machine needs."""
 
 import time
+import unicodedata
 from collections.abc import Sequence
 
 import pytest
 
-from chat_memory.models import Memory, ProposedFact, Role, Turn
+from chat_memory.models import TURN_BYTES, Memory, ProposedFact, Role, Turn
 from chat_memory.prompts.assumptions import TURN_GUESSES
 from chat_memory.prompts.extractive import Extractive
 from chat_memory.prompts.gate import MAX_PROPOSALS, Admitted, admit
@@ -13,6 +14,7 @@ from chat_memory.prompts.summaries import COMPACT_SHARE
 from chat_memory.prompts.summarizer import FoldRequest
 from chat_memory.prompts.testimony import FOLD_CHARS, FOLD_FACTS, TURN_CHARS
 from chat_memory.prompts.tokens import CAP_SHARE, count_tokens
+from chat_memory.prompts.words import unify
 from tests.prompts.said import fold, known, propose, turn, values
 
 CALM = 3.0
@@ -43,6 +45,18 @@ def repeated(unit: str, length: int) -> str:
 async def test_a_turn_of_marks_is_read_once(unit: str) -> None:
     """Marking from the first clause again (`sentence[:index]` in _mark_scope) makes this fail."""
     await remember([turn(1, "I live in Rome. " + repeated(unit, 260_000))])
+
+
+@pytest.mark.parametrize("unit", ["\u0f73", "\u0f73\u0301"])
+async def test_a_turn_of_joined_marks_is_read_in_pieces(unit: str) -> None:
+    """Normalizing in one piece makes this fail."""
+    await remember([turn(1, "I live in Rome. " + unit * (TURN_BYTES // len(unit.encode()) - 8))])
+
+
+def test_text_in_pieces_has_the_form_it_has_whole() -> None:
+    """A _PIECE that ends anywhere makes this fail."""
+    text = "Xin cha\u0300o, vie\u0302\u0323t \ufb01ne. " * 400
+    assert unify(text) == unicodedata.normalize("NFKC", text)
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,14 @@ SAID = "I live in Lisbon."
         ("Home", "lisbon", 4),
         ("town", "Lisbon", 3),
         ("home", "Lisbon, Portugal", 3),
+        ("place", "live in Lisbon", 3),
     ],
 )
 def test_what_was_rejected_is_refused_from_the_same_evidence(key: str, value: str, seq: int) -> None:
-    """Each half of covers removed fails here: the value under its key, or either of them from the very turn."""
+    """Each half of covers removed fails here: the value under its key, or either of them from the very turn.
+
+    Without wrapped the whole sentence as a value brings it back.
+    """
     admitted = fold([propose(key, value, SAID, seq, basis="inferred")], [turn(seq, SAID)], memory=REJECTED)
     assert (admitted.memory.user_confirmed, admitted.memory.llm_inferred) == ((), ())
     assert [(one.outcome, one.reason) for one in admitted.change.refused] == [
@@ -39,6 +43,7 @@ def test_what_was_rejected_is_refused_from_the_same_evidence(key: str, value: st
         ("home", "Porto", 4, "I live in Porto."),
         ("budget", "900", 3, "My budget is 900."),
         ("town", "Lisbon", 4, SAID),
+        ("employer", "Lisbon Labs", 3, "I live in Lisbon and work at Lisbon Labs."),
     ],
 )
 def test_what_was_not_rejected_is_admitted(key: str, value: str, seq: int, said: str) -> None:

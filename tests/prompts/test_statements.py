@@ -162,3 +162,9 @@ def test_a_bare_number_changes_nothing_when_it_could_mean_two_facts() -> None:
 def test_the_weekday_of_a_date_is_no_date_of_its_own(sentence: str, told: list[str]) -> None:
     """Without weekday_of a weekday would take the place of the date it belongs to."""
     assert [statement.value for statement in find_statements(sentence)] == told
+
+
+@pytest.mark.parametrize(("between", "key"), [(4, "rent date"), (40, "date")])
+def test_a_date_is_named_by_a_word_near_it(between: int, key: str) -> None:
+    """Without _HEAD_CHARS a sentence of nothing but dates takes the square of its length."""
+    assert [found.key for found in find_statements("rent " + "and the " * between + "May 1")] == [key]

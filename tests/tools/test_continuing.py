@@ -80,6 +80,17 @@ async def test_a_new_chat_begins_with_facts_and_summary_and_where_they_were_said
     assert [fact.origin for fact in version.delta.added] == [fact.origin for fact in version.memory.user_confirmed]
 
 
+async def test_a_verdict_of_the_old_chat_gives_way_to_words_of_the_new_one(box: Toolbox, alice: Caller) -> None:
+    """Without settled_seq in carry_over a carried verdict would outlast as many turns as the old chat had."""
+    await fill(box, alice, "old")
+    before = proofs(await read_memory(box, alice, "old", detail="evidence"))
+    person = Caller(alice.owner, frozenset({OWN_WORD}))
+    await revise_memory(box, person, "old", correct=[Correction(id=before["favourite colour"].id, value="red")])
+    await say(box, alice, "new", "My favourite colour is blue.", after="old")
+    await summarize(box, alice, "new")
+    assert (await read_memory(box, alice, "new")).user_confirmed["favourite colour"] == "blue"
+
+
 async def test_what_is_pending_in_the_old_chat_is_folded_first(box: Toolbox, alice: Caller) -> None:
     """Without summarize in continue_chat its last words would be lost to the new chat."""
     await fill(box, alice, "old")

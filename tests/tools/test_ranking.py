@@ -1,9 +1,15 @@
 """Ranking: which turns hold a query's words."""
 
+import time
+
 import pytest
 
+from chat_memory.models import TURN_BYTES
 from chat_memory.storage.snapshots import CutTurn
 from chat_memory.tools.ranking import MOST_TERMS, Query, score_turns, weigh_terms
+
+CALM = 3.0
+"""Seconds of CPU: what is bounded takes a tenth of it."""
 
 
 def turns(*contents: str) -> list[CutTurn]:
@@ -111,3 +117,10 @@ def test_a_long_query_is_searched_by_its_first_words() -> None:
 def test_scores_are_the_same_every_time() -> None:
     said = turns(*(f"boat {number % 7} harbour {number % 3}" for number in range(50)))
     assert score("boat harbour 3", said) == score("boat harbour 3", said)
+
+
+def test_recall_reads_a_turn_of_marks_in_pieces() -> None:
+    """Normalizing in one piece makes this fail."""
+    before = time.process_time()
+    assert not Query.of("Rome").count("\u0f73" * (TURN_BYTES // 3))
+    assert time.process_time() - before < CALM

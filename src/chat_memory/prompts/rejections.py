@@ -31,7 +31,10 @@ class _Known:
     def covers(self, label: Sequence[str], value: Sequence[str], seq: int) -> bool:
         """Tell whether turn `seq` is evidence that was rejected with this fact, for this label and value."""
         same_key, same_turn = label == self.label, seq == self.fact.source_seq
-        return seq <= self.upto_seq and ((value == self.value and (same_key or same_turn)) or (same_key and same_turn))
+        if seq > self.upto_seq:
+            return False
+        wrapped = same_turn and find_runs(self.fact.value, value) != [] and speaks_of(self.fact.key, [*label, *value])
+        return wrapped or (value == self.value and (same_key or same_turn)) or (same_key and same_turn)
 
     def is_told(self, line: Line) -> bool:
         """Tell whether a line of the summary says this fact; one that says so of a later turn does not count."""

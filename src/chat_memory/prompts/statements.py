@@ -129,6 +129,9 @@ _VAGUE_COUNTS = lexicon(
     "things ways times options questions steps minutes hours seconds points items examples ideas reasons words lines"
     " years months weeks percents tips parts sections goes gives makes takes looks seems works comes means does has was"
 )
+_NO_HEADS = _WEAK_NOUNS | _VAGUE_COUNTS
+_HEAD_CHARS = 160
+"""How far from a span the word that tells what it is for is looked for: a sentence of mere dates stays linear."""
 
 
 def find_statements(sentence: str, *, brief: bool = True) -> list[Statement]:
@@ -249,7 +252,8 @@ def _label(sentence: str, span: Span) -> str:
 
 def _head(sentence: str, span: Span) -> str:
     """Find the word nearest to a span that tells what it is for: a bare type would replace another of its type."""
-    found = [match for match in _HEAD.finditer(sentence) if match.group() not in _WEAK_NOUNS | _VAGUE_COUNTS]
+    around = max(span.start - _HEAD_CHARS, 0), span.end + _HEAD_CHARS
+    found = [match for match in _HEAD.finditer(sentence, *around) if match.group() not in _NO_HEADS]
     outside = [match for match in found if match.end() <= span.start or match.start() >= span.end]
     nearest = min(outside, key=lambda match: max(span.start - match.end(), match.start() - span.end), default=None)
     return nearest.group().lower() if nearest is not None else ""

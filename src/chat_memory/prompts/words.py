@@ -28,6 +28,9 @@ _RAISED = re.compile("(?<=\\d)(?=[\u00b9\u00b2\u00b3\u2070-\u2089\u00bc-\u00be\u
 _SPACED_CJK = re.compile(f" ?({_CJK.pattern}) ?")
 _ENDING = re.compile(r"(?<=\w{3})(?:ing|es|s|e)\Z")
 _KEY_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\W_]+")
+_PIECE_CHARS = 1000
+_PIECE = re.compile(rf"(?s:.{{1,{_PIECE_CHARS}}})(?=[\x00-\x7f]|\Z)|(?s:.{{1,{_PIECE_CHARS}}})")
+"""A piece of text that ends before a plain character, which no mark of it joins, where there is one."""
 
 
 def lexicon(listed: str) -> frozenset[str]:
@@ -65,8 +68,15 @@ def surface(text: str) -> str:
         return text
     # Before the compatible form: it would turn an acute accent into a space, and 5 squared into 52.
     text = _RAISED.sub("^", _NUMBER_DASH.sub("-", text.translate(_ALIKE)))
-    text = unicodedata.normalize("NFKC", text).translate(_ALIKE)
+    text = unify(text).translate(_ALIKE)
     return _CJK.sub(r" \g<0> ", _INVISIBLE.sub("", text))
+
+
+def unify(text: str) -> str:
+    """Give text one Unicode form; in pieces, because sorting a long run of marks takes the square of its length."""
+    if len(text) <= _PIECE_CHARS:
+        return unicodedata.normalize("NFKC", text)
+    return "".join(unicodedata.normalize("NFKC", piece) for piece in _PIECE.findall(text))
 
 
 def original(text: str) -> str:
@@ -95,7 +105,7 @@ def _fold(word: str) -> str:
     """Fold the case of a word; a Turkish capital I leaves no dot behind."""
     if word.isascii():
         return word.lower()
-    return unicodedata.normalize("NFKC", word.casefold()).replace("i\u0307", "i")
+    return unify(word.casefold()).replace("i\u0307", "i")
 
 
 def words(text: str) -> list[str]:

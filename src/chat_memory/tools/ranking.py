@@ -6,7 +6,6 @@ spaces between words are read as pairs of signs.
 
 import math
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Self
 from chat_memory.models import Role
 from chat_memory.prompts.coverage import FUNCTION_WORDS
 from chat_memory.prompts.sentences import strip_code
-from chat_memory.prompts.words import lexicon
+from chat_memory.prompts.words import lexicon, unify
 from chat_memory.storage.snapshots import CutTurn
 
 NEIGHBOURS_SHARE = 0.3
@@ -97,7 +96,7 @@ def _score(found: Mapping[str, int], weights: Mapping[str, float], length: float
 
 
 def _fold(text: str) -> str:
-    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    return text.lower() if text.isascii() else unify(text).casefold()
 
 
 def _find_words(folded: str) -> list[str]:
