@@ -67,12 +67,12 @@ def pass_time(db: Database, time: timedelta) -> None:
     db.clock.drift += time
 
 
-async def until_somebody_waits(db: Database) -> None:
-    """Wait until a statement of this database waits for a lock."""
+async def until_somebody_waits(db: Database, count: int = 1) -> None:
+    """Wait until so many statements of this database wait for a lock."""
     waiting = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
     with anyio.fail_after(60):
         async with db.session() as session:
-            while not await session.connection.fetch(waiting):  # noqa: ASYNC110 - a lock rings no bell
+            while len(await session.connection.fetch(waiting)) < count:  # noqa: ASYNC110 - a lock rings no bell
                 await anyio.sleep(0.01)
 
 

@@ -75,6 +75,7 @@ def test_a_set_that_is_not_whole_fails_the_run(alone: Program, folder: Path) -> 
         (["--data-dir", "none"], "--data-dir"),
         (["--data-dir", ".", "--half", "left"], "--half"),
         (["--data-dir", ".", "--json", "none/a.json"], "--json"),
+        (["--data-dir", ".", "--json", "."], "--json"),
     ],
 )
 def test_an_option_that_cannot_be_used_is_told_before_anything_is_measured(

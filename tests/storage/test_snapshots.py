@@ -5,8 +5,8 @@ import anyio
 from chat_memory.models import Memory
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.database import Database
-from chat_memory.storage.snapshots import Look, Snapshot, Snapshots
-from tests.chats import OWNER, append, key_of
+from chat_memory.storage.snapshots import READ_SECONDS, Look, Snapshot, Snapshots
+from tests.chats import OWNER, append, key_of, until_somebody_waits
 from tests.folding import write_memory
 
 READERS = 40
@@ -74,3 +74,17 @@ async def test_a_memory_that_cannot_be_read_fails_its_own_readers_only(db: Datab
             group.start_soon(look, name)
     assert failed == ["broken"]
     assert [snapshot and snapshot.head_seq for snapshot in read] == [1, 1]
+
+
+async def test_who_only_wants_a_memory_does_not_wait_for_those_who_search(db: Database) -> None:
+    """With one row for all, in `read`, twenty searches of long chats would hold every other reader up for a second."""
+    await append(db, "long", "hello")
+    snapshots = Snapshots(db)
+    async with anyio.create_task_group() as group, db.session() as session, session.connection.transaction():
+        await session.connection.execute("lock table chat_memory.turns in access exclusive mode")
+        for _ in range(3):
+            group.start_soon(snapshots.read, Look(key_of("long"), 1_000, recalls=True))
+        await until_somebody_waits(db)
+        group.start_soon(snapshots.read, Look(key_of("small"), 1_000))
+        with anyio.fail_after(READ_SECONDS - 1):  # then those who wait are told so, and others have their turn
+            await until_somebody_waits(db, 2)

@@ -5,6 +5,7 @@ ChatMemoryError
     ├── UnknownSuiteError
     ├── NoPeersError
     ├── UnreadableResultsError
+    ├── UnwritableResultsError
     ├── NoMatplotlibError
     ├── NothingToDrawError
     ├── UnwritablePlotsError
@@ -31,6 +32,10 @@ class NoPeersError(LabError):
 
 class UnreadableResultsError(LabError):
     """{file} holds no results: {problem}. chat-memory bench --json FILE writes what its compare and plot read, chat-memory eval --json FILE what its own do."""
+
+
+class UnwritableResultsError(LabError):
+    """The results cannot be written to {file}: {problem}. What was measured stands above: copy it, or make room and measure again."""
 
 
 class NoMatplotlibError(LabError):

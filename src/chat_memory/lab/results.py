@@ -12,7 +12,7 @@ from typing import TypeAlias, cast
 import asyncpg
 
 from chat_memory import __version__
-from chat_memory.lab.errors import UnreadableResultsError
+from chat_memory.lab.errors import UnreadableResultsError, UnwritableResultsError
 from chat_memory.storage.faults import translated
 
 LIBRARIES = ("anyio", "asyncpg", "mcp", "uvloop", "pgqueuer", "procrastinate")
@@ -64,8 +64,24 @@ def name_cpu() -> str:
 
 
 def write_results(path: Path, numbers: Numbers) -> None:
-    """Write results, sorted as they were measured."""
-    path.write_text(json.dumps(numbers, indent=2) + "\n")
+    """Write results, sorted as they were measured.
+
+    Raises:
+        UnwritableResultsError: there is no room, or no way.
+    """
+    write_text(path, json.dumps(numbers, indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file of results.
+
+    Raises:
+        UnwritableResultsError: there is no room, or no way.
+    """
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise UnwritableResultsError(file=path.name, problem=error.strerror or type(error).__name__) from None
 
 
 def read_results(path: Path) -> Numbers:

@@ -19,7 +19,7 @@ READ_SECONDS = 5.0
 GROUP_CHARACTERS = 1_200_000
 """Most text of one statement: what comes back is read in one go, and everybody else waits meanwhile."""
 LEADERS = 2
-"""Most statements under way at once."""
+"""Most statements under way at once, and one more of those that recall."""
 GROUP_CHATS = 50
 """Most chats of one statement: a reader waits for the others of its group."""
 PENDING_TURNS = 300
@@ -88,14 +88,19 @@ class Look:
 
 @dataclass(slots=True)
 class Snapshots:
-    """Reads chats of one database. A statement begins after it was asked for: it sees all acknowledged before."""
+    """Reads chats of one database. A statement begins after it was asked for: it sees all acknowledged before.
+
+    Who recalls waits in a row of its own: a megabyte each, in which nobody stands who only wants a memory.
+    """
 
     db: Database
-    _grouper: "Grouper[Look, Snapshot | ValueError | None]" = field(init=False)
+    _reads: "Grouper[Look, Snapshot | ValueError | None]" = field(init=False)
+    _searches: "Grouper[Look, Snapshot | ValueError | None]" = field(init=False)
 
     def __post_init__(self) -> None:
         """Group what is asked for."""
-        self._grouper = Grouper(self._read_group, GROUP_CHATS, attrgetter("size"), GROUP_CHARACTERS, leaders=LEADERS)
+        self._reads = Grouper(self._read_group, GROUP_CHATS, attrgetter("size"), GROUP_CHARACTERS, leaders=LEADERS)
+        self._searches = Grouper(self._read_group, GROUP_CHATS, attrgetter("size"), GROUP_CHARACTERS)
 
     async def read(self, look: Look) -> "Snapshot | None":
         """Read a chat; None for one that does not exist.
@@ -103,7 +108,7 @@ class Snapshots:
         Raises:
             ValueError: what stands there is no memory of ours.
         """
-        read = await self._grouper.submit(look)
+        read = await (self._searches if look.recalls else self._reads).submit(look)
         if isinstance(read, ValueError):
             raise read
         return read

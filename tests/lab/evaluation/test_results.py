@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_memory.lab.errors import UnreadableResultsError
+from chat_memory.lab.errors import UnreadableResultsError, UnwritableResultsError
 from chat_memory.lab.evaluation.finding import Share
 from chat_memory.lab.evaluation.results import Results, read_results, write_results
 
@@ -24,3 +24,9 @@ def test_what_is_no_result_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(UnreadableResultsError, match=r"a\.json holds no results: .*chat-memory eval --json FILE"):
         read_results(tmp_path / "a.json")
+
+
+def test_results_that_have_no_room_are_said_to_stand_above(tmp_path: Path) -> None:
+    """Without the except in write_text an hour's run would end in a traceback."""
+    with pytest.raises(UnwritableResultsError, match="What was measured stands above"):
+        write_results(tmp_path, RESULTS)

@@ -59,8 +59,8 @@ def measure(
         return
     if sys.platform == "win32":
         raise NoPosixError
-    if json is not None and not json.parent.is_dir():  # told now, not when everything is measured
-        raise typer.BadParameter(f"{json.parent} is no folder", param_hint="--json")
+    if json is not None and (json.is_dir() or not json.parent.is_dir()):  # told now, not when everything is measured
+        raise typer.BadParameter(f"{json} is no file in a folder", param_hint="--json")
     if data_dir is None or not data_dir.is_dir():
         raise typer.BadParameter("name the folder of the sets: docs/evaluation.md says which", param_hint="--data-dir")
     from chat_memory.cli.evaluation.run import Order, run  # noqa: PLC0415 - needs POSIX, and 0.4 s of imports

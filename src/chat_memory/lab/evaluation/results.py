@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from chat_memory.lab.errors import UnreadableResultsError
 from chat_memory.lab.evaluation.finding import Share
-from chat_memory.lab.results import Numbers, check_numbers, read_object
+from chat_memory.lab.results import Numbers, check_numbers, read_object, write_text
 
 Samples: TypeAlias = dict[str, Mapping[str, Share]]
 """What each case added to a figure, by the figure's whole key and the case's id."""
@@ -27,8 +27,12 @@ class Results:
 
 
 def write_results(path: Path, results: Results) -> None:
-    """Write one JSON object: the flat keys, and `samples` by key and case, each hits and of how many."""
-    path.write_text(json.dumps({**results.numbers, SAMPLES: results.samples}, indent=1) + "\n")
+    """Write one JSON object: the flat keys, and `samples` by key and case, each hits and of how many.
+
+    Raises:
+        UnwritableResultsError: there is no room, or no way.
+    """
+    write_text(path, json.dumps({**results.numbers, SAMPLES: results.samples}, indent=1) + "\n")
 
 
 def read_results(path: Path) -> Results:
