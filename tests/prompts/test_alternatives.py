@@ -60,7 +60,7 @@ def test_nobody_else_takes_a_choice_back(turn: str, quote: str) -> None:
         ("My flight leaves on May 5", "Is there a bus on May 3?", False),
         ("My flight leaves on May 5", "Is there another flight on May 3?", True),
         ("My flight leaves on May 5", "How about May 3?", True),
-        ("My flight leaves on May 5", "Can you schedule it on May 3?", True),
+        ("My flight leaves on May 5", "Can you schedule it on May 3 instead?", True),
         ("My flight leaves on May 5", "Actually, call mom on May 3.", False),
     ],
 )

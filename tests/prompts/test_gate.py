@@ -732,3 +732,18 @@ def test_an_older_turn_takes_no_later_assumption_back() -> None:
     asked = propose("budget", "", "Forget it.", 2, op="retract", basis="inferred", replaces="budget")
     admitted = fold([asked], [turn(2, "Forget it.")], memory=memory)
     assert (admitted.memory, outcomes(admitted)) == (memory, ["dropped"])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "quote"),
+    [
+        ("home", "Oslo", "Can you find someone living in Oslo?"),
+        ("home", "Oslo", "Find people based in Oslo."),
+        ("employer", "Acme", "Can you help Bo find work at Acme?"),
+    ],
+)
+def test_what_is_somebody_elses_is_not_the_users(key: str, value: str, quote: str) -> None:
+    """Removing is_request from _owner makes this fail."""
+    memory = Memory(user_confirmed=(known("budget", "$500"),))
+    admitted = fold([propose(key, value, quote, 2)], [turn(2, quote)], memory=memory)
+    assert values(admitted.memory.user_confirmed) == {"budget": "$500"}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from chat_memory.models import Fact, ProposedFact
-from chat_memory.prompts.scopes import NEGATIONS, TAKES_BACK
+from chat_memory.prompts.scopes import NEGATIONS, TAKES_BACK, is_request
 from chat_memory.prompts.spans import SpanType, kind_of
 from chat_memory.prompts.words import (
     POLAR_WORDS,
@@ -174,6 +174,8 @@ def _stem(word: str) -> str:
 def _owner(label: Sequence[str], spoken: Sequence[str]) -> str:
     """Name whose attribute a quote tells when its label leaves that out: `my mother's name is Eva`."""
     about_a_person = any(not known.isdisjoint(label) for known, _ in _ATTRIBUTES[:_OF_A_PERSON])
+    if about_a_person and _OWN.isdisjoint(spoken) and (is_request(spoken) or spoken[:1] == ["find"]):
+        return "whom it asks for"
     for place, word in enumerate(spoken):
         following = spoken[place + 1] if place + 1 < len(spoken) else ""
         before = spoken[place - 1] if place else ""
@@ -192,6 +194,8 @@ def _subject(label: Sequence[str], spoken: Sequence[str]) -> str:
     return ""
 
 
+_OWN = lexicon("i i'm i've i'd me my mine we us our")
+"""A request without one of these is for somebody else's name, home or work: `can you find people based in Rome`."""
 _SELF = lexicon("i i've i'm we we've")
 _TALKING = lexicon("asking telling talking reminding saying mentioning repeating")
 _AFTER_LABEL = TAKES_BACK | lexicon(
