@@ -69,12 +69,12 @@ class Server:
         return MemoryReply.model_validate(await self._call("summarize", chat_id=chat_id))
 
     async def read_history(self, chat_id: str) -> list[TurnReply]:
-        """Read every turn, page by page, from the text: as data, what shows nothing would come escaped."""
+        """Read every turn, page by page."""
         turns: list[TurnReply] = []
         before: int | None = 0
         while before is not None:
-            result = await self._ask("get_history", chat_id=chat_id, limit=PAGE_TURNS, before=before)
-            page = HistoryReply.model_validate_json(unfence(read_text(result)))
+            reply = await self._call("get_history", chat_id=chat_id, limit=PAGE_TURNS, before=before)
+            page = HistoryReply.model_validate(reply)
             turns, before = [*page.turns, *turns], page.before
         return turns
 
@@ -97,18 +97,6 @@ class Server:
             return await self.client.call_tool(tool, arguments)
         except MCPError as error:
             raise no_answer(self.scratch, tool) from error
-
-
-def unfence(text: str) -> str:
-    """Take the JSON out of a reply's fence.
-
-    Raises:
-        DemoError: it is no reply but words of what went wrong.
-    """
-    _, fence, rest = text.partition("<chat_memory>")
-    if not fence:
-        raise DemoError(reason=text)
-    return rest.removesuffix("</chat_memory>")
 
 
 def read_text(result: CallToolResult) -> str:
