@@ -20,7 +20,10 @@ from tests.sessions import ERAS
 SOURCE = Path(__file__).parents[2] / "src"
 SCENE_SECONDS = 600.0
 """A scene that takes longer hangs."""
-NEVER_LOGGED = re.compile(r"^.*(?:Traceback|tool_failed|request_failed|never retrieved).*$", re.MULTILINE)
+NEVER_LOGGED = re.compile(
+    r"^.*(?:Traceback.*(?:\n[ \t].*)*\n.*|tool_failed.*|request_failed.*|never retrieved.*)$", re.MULTILINE
+)
+"""Faults of ours; of a traceback all of it, since the process and its log are gone when it is read."""
 """Faults of ours, wherever they come from."""
 EVENTS = {"memory_written": "folds", "lease_lost": "leases lost", "fold_handed_back": "folds handed back"}
 HASTY = {
