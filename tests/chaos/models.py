@@ -9,6 +9,7 @@ import asyncpg
 
 from tests.chaos.book import until
 from tests.chaos.callers import Scribe
+from tests.chaos.processes import LISTENS
 from tests.chaos.scenes import kill_folders, kill_some
 from tests.chaos.stage import Company, Stage, conclude, playing
 from tests.chaos.verdict import foreign_times, read, until_folded, until_replaced
@@ -65,10 +66,12 @@ async def fail_models(stage: Stage) -> None:
         patience = {"MODEL_SECONDS": "0.5", "FALLBACK_AFTER_SECONDS": "3", "REFOLD_SECONDS": "0.5"}
 
         async def heal() -> None:
-            """Second looks wait until no new turns come."""
+            """Second looks wait until no new turns come. Who is ended while it starts may say so in a traceback."""
+            healer = stage.worker("healer", **patience)
             async with anyio.create_task_group() as backstage:
-                backstage.start_soon(stage.worker("healer", **patience).live)
+                backstage.start_soon(healer.live)
                 await until_replaced(stage.url)
+                await until(lambda: LISTENS in healer.log)
                 backstage.cancel_scope.cancel()
 
         async with playing(stage, Company(doorways=1, guests=0, workers=2, chats=12), heal, **patience):

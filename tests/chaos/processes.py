@@ -23,6 +23,8 @@ EARLY_ENDS = (0, 1, 130, -signal.SIGINT, -signal.SIGTERM)
 """How a program may leave that is told to before it works, or while it gives up for lack of a database."""
 LASTING_PORTS = range(16_384, 32_768)
 """Below those that Linux gives to outgoing connections."""
+LISTENS = "event=worker_started"
+"""A worker that says so answers signals in order from then on."""
 WORKS = "event=memory_written"
 """One that has folded since it was started leaves in order."""
 
