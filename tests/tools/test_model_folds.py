@@ -1,7 +1,7 @@
 """Folds by a model, from tool call to memory, against a real server of the Messages API that fails when told."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -13,12 +13,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from chat_memory.errors import FoldError, ModelAnswerError, ModelBusyError, ModelFailedError, ModelOutageError
-from chat_memory.models import Caller, Usage
-from chat_memory.prompts.choice import open_summarizers
+from chat_memory.models import Caller
 from chat_memory.prompts.claude import pause
 from chat_memory.prompts.tokens import count_tokens
 from chat_memory.server.catalogue import CATALOGUE
-from chat_memory.settings import Settings, read_settings
+from chat_memory.settings import Settings
 from chat_memory.storage import chat_work, memory_versions, model_spend
 from chat_memory.storage.database import Database
 from chat_memory.storage.memory_versions import Version
@@ -40,39 +39,10 @@ from tests.messages_server import (
     status,
     truncated,
 )
+from tests.tools.conftest import KEY, asking
 
-KEY = "test-key"
 CALLER = Caller(OWNER)
-QUICK = {"BACKOFF_SECONDS": "0.01", "POLL_SECONDS": "0.02", "MAX_ATTEMPTS": "3", "MODEL_SECONDS": "20"}
 DEGRADED = "extractive"
-
-
-@pytest.fixture
-def provider() -> Iterator[MessagesServer]:
-    """The model's provider."""
-    with messages_server(KEY) as server:
-        yield server
-    assert server.refused == [], "a request broke the rules of the API"
-
-
-@asynccontextmanager
-async def asking(db: Database, box: Toolbox, url: str, **settings: str) -> AsyncGenerator[Toolbox]:
-    """A toolbox whose summarizer asks the model at `url`."""
-    environment = {f"CHAT_MEMORY_{name}": value for name, value in {**QUICK, **settings}.items()}
-    read = read_settings({"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": url} | environment)
-
-    async def record(usage: Usage) -> None:
-        await db.run(lambda session: model_spend.record_spend(session, read.model, usage))
-
-    async with open_summarizers(read, record) as (model, fallback):
-        yield replace(box, settings=read, summarizer=model, fallback=fallback)
-
-
-@pytest.fixture
-async def asked(db: Database, box: Toolbox, provider: MessagesServer) -> AsyncIterator[Toolbox]:
-    """A toolbox whose summarizer asks the provider."""
-    async with asking(db, box, provider.url) as opened:
-        yield opened
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """What models get wrong, one by one: a real server answers with the mistake, and the memory does not have it."""
 
 import json
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -9,8 +8,9 @@ import pytest
 from chat_memory.server.catalogue import CATALOGUE
 from chat_memory.storage.database import Database
 from chat_memory.tools.toolbox import Toolbox
-from tests.messages_server import MessagesServer, messages_server, saying
-from tests.tools.test_model_folds import CALLER, KEY, asking, recall, tell, versions_of, working
+from tests.messages_server import MessagesServer, saying
+from tests.tools.conftest import asking
+from tests.tools.test_model_folds import CALLER, recall, tell, versions_of, working
 
 
 class Mistake(NamedTuple):
@@ -119,14 +119,6 @@ MISTAKES = {
         "it overrides a model's rules",
     ),
 }
-
-
-@pytest.fixture
-def provider() -> Iterator[MessagesServer]:
-    """The model's provider."""
-    with messages_server(KEY) as server:
-        yield server
-    assert server.refused == [], "a request broke the rules of the API"
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())

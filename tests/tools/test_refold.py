@@ -1,7 +1,7 @@
 """The model looks again at what extraction folded in its place, against a real server of the Messages API."""
 
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -31,11 +31,12 @@ from chat_memory.tools.toolbox import Toolbox
 from chat_memory.worker import Worker
 from tests.chats import END_OTHERS, LEASE, OWNER, append, claim_due, claim_one, key_of, pass_time
 from tests.cli.conftest import Program, finish
-from tests.messages_server import Fault, MessagesServer, messages_server, saying, slow, status
+from tests.messages_server import Fault, MessagesServer, saying, slow, status
 from tests.replay import facts_of as stored_facts
 from tests.replay import replay
 from tests.summarizers import Broken, Transcript
-from tests.tools.test_model_folds import KEY, UNUSABLE, asking, recall, tell, versions_of, work_of, working
+from tests.tools.conftest import KEY, asking
+from tests.tools.test_model_folds import UNUSABLE, recall, tell, versions_of, work_of, working
 
 PATIENCE = 60.0
 """Seconds until work that should be done counts as lost: never reached when it works."""
@@ -66,21 +67,6 @@ end $$;
 create trigger take_over before update on chat_memory.chat_work
 for each row when (new.refold_draft is not null and old.refold_draft is null) execute function take_over();
 """
-
-
-@pytest.fixture
-def provider() -> Iterator[MessagesServer]:
-    """The model's provider."""
-    with messages_server(KEY) as server:
-        yield server
-    assert server.refused == [], "a request broke the rules of the API"
-
-
-@pytest.fixture
-async def asked(db: Database, box: Toolbox, provider: MessagesServer) -> AsyncIterator[Toolbox]:
-    """A toolbox whose summarizer asks the provider."""
-    async with asking(db, box, provider.url) as opened:
-        yield opened
 
 
 async def said(box: Toolbox, db: Database, chat_id: str, *texts: str) -> None:

@@ -1,6 +1,5 @@
 """Verdicts stand when the model looks again at what extraction folded: it may be at work when they are given."""
 
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,8 +10,8 @@ from chat_memory.storage.database import Database
 from chat_memory.tools.refold import refold
 from chat_memory.tools.revise_memory import OWN_WORD, revise_memory
 from chat_memory.tools.toolbox import Toolbox
-from tests.messages_server import MessagesServer, messages_server, slow
-from tests.tools.test_model_folds import KEY, asking, recall, versions_of
+from tests.messages_server import MessagesServer, slow
+from tests.tools.test_model_folds import recall, versions_of
 from tests.tools.test_refold import (
     claim_refold_later,
     covered,
@@ -25,21 +24,6 @@ from tests.tools.test_refold import (
 )
 
 PERSON = Caller("alice", frozenset({OWN_WORD}))
-
-
-@pytest.fixture
-def provider() -> Iterator[MessagesServer]:
-    """The model's provider."""
-    with messages_server(KEY) as server:
-        yield server
-    assert server.refused == [], "a request broke the rules of the API"
-
-
-@pytest.fixture
-async def asked(db: Database, box: Toolbox, provider: MessagesServer) -> AsyncIterator[Toolbox]:
-    """A toolbox whose summarizer asks the provider."""
-    async with asking(db, box, provider.url) as opened:
-        yield opened
 
 
 async def give(box: Toolbox, db: Database) -> None:

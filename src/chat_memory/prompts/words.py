@@ -142,8 +142,3 @@ def plain(text: str) -> str:
     """Write text as one line of what can be seen: nothing invisible, nothing that breaks or turns a line."""
     seen = ("" if unicodedata.category(sign)[0] == "C" and not sign.isspace() else sign for sign in text)
     return " ".join("".join(seen).split())
-
-
-def is_cjk(word: str) -> bool:
-    """Tell whether a word is one character of a script written without spaces."""
-    return len(word) == 1 and _CJK.match(word) is not None
