@@ -19,7 +19,7 @@ MODEL = "claude-haiku-5-5"
 ALLOWED = {"model", "max_tokens", "system", "messages", "thinking", "output_config"}
 """Anything else is refused, temperature, top_p and top_k first of all."""
 TAGS = re.compile(
-    r'<memory version="\d+">|</memory>|<turns>|</turns>|<summary>|</summary>|</fact>|</turn>'
+    r'<memory version="\d+">|</memory>|</?before>|<turns>|</turns>|<summary>|</summary>|</fact>|</turn>'
     r'|<fact id="f[\d.]+" field="(?:user_confirmed|llm_inferred)" key="[^"<>]*" turn="\d+">'
     r'|<rejected key="[^"<>]*" upto_turn="\d+">|</rejected>'
     r'|<turn seq="\d+" role="(?:user|assistant|tool|system|note)"(?: attested="no")?'
@@ -55,7 +55,8 @@ class Asked:
 def read_question(body: dict[str, Any]) -> Asked:
     """Read memory and turns out of a request."""
     text = body["messages"][0]["content"]
-    turns = [Shown(int(seq), role, not doubt, unescape(content)) for seq, role, doubt, content in TURN.findall(text)]
+    told = TURN.findall(text.partition("<turns>")[2])
+    turns = [Shown(int(seq), role, not doubt, unescape(content)) for seq, role, doubt, content in told]
     facts = {unescape(key): (name, unescape(value)) for name, _, key, value in FACT.findall(text)}
     summary = SUMMARY.search(text)
     return Asked(turns, facts, unescape(summary[1]) if summary else "", body)

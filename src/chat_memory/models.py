@@ -113,6 +113,11 @@ class Turn:
     content: str
     created_at: datetime
 
+    @property
+    def is_users_word(self) -> bool:
+        """Whether the caller vouches that the user said it; nothing inside content does."""
+        return self.role == "user" and self.attested
+
 
 Basis = Literal["user_stated", "user_affirmed", "assistant_said", "inferred", "operator"]
 """How a fact is known. Only `user_stated` and `operator`, a person's verdict, may be confirmed.

@@ -9,6 +9,7 @@ from chat_memory.models import Memory, Role, Turn
 from chat_memory.prompts.eviction import NO_ROOM
 from chat_memory.prompts.extractive import LINE_TOKENS, Extractive
 from chat_memory.prompts.gate import Admitted, admit
+from chat_memory.prompts.offers import needs_question
 from chat_memory.prompts.sentences import parse_lines
 from chat_memory.prompts.summarizer import FoldRequest, Summarizer
 from chat_memory.prompts.tokens import CAP_SHARE, count_memory, count_tokens
@@ -22,7 +23,8 @@ async def remember(folds: Sequence[Sequence[Turn]], *, memory_tokens: int = 2000
     memory, seen, steps = Memory(), dict[int, Turn](), list[Admitted]()
     for version, turns in enumerate(folds, start=1):
         seen.update({said.seq: said for said in turns})
-        proposal = await EXTRACTIVE.fold(FoldRequest(memory, version - 1, turns, memory_tokens))
+        question = seen.get(turns[0].seq - 1) if needs_question(turns) else None
+        proposal = await EXTRACTIVE.fold(FoldRequest(memory, version - 1, turns, memory_tokens, question))
         steps.append(admit(memory, proposal.delta, seen, version=version, memory_tokens=memory_tokens))
         memory = steps[-1].memory
     return steps

@@ -169,7 +169,7 @@ async def test_what_the_user_said_again_is_noted_once(db: Database, box: Toolbox
 async def test_a_yes_confirms_what_the_user_named_where_that_is_set(
     db: Database, box: Toolbox, provider: MessagesServer, setting: str, field: str
 ) -> None:
-    """Without the turns a yes leans on in _cited the gate would see the yes alone, and confirm nothing."""
+    """Without the turns a yes leans on in read_cited the gate would see the yes alone, and confirm nothing."""
     messages = [
         {"role": "user", "content": "Could my budget be 500?"},
         {"role": "assistant", "content": "So is your budget 500?"},
@@ -182,3 +182,36 @@ async def test_a_yes_confirms_what_the_user_named_where_that_is_set(
     assert memory[field] == {"budget": "500"}
     ((fact,),) = [getattr(version.memory, field) for version in await versions_of(db, "a")]
     assert (fact.basis, fact.source_seq) == ("user_affirmed", 1 if field == "user_confirmed" else 3)
+
+
+async def test_a_yes_in_a_fold_of_its_own_takes_what_was_offered_before_it(
+    db: Database, box: Toolbox, provider: MessagesServer
+) -> None:
+    """Without read_question the model sees a yes to nothing; without `affirmed` in read_cited the gate does."""
+    stated = state("table time", "6 pm", "I need a table at 6 pm.")
+    taken = state("table time", "7:30 pm", "Yes, please.", 3, "user_affirmed") | {"op": "supersede", "replaces": "f1.1"}
+    async with asking(db, box, provider.url) as asked, working(asked):
+        provider.next_faults = [answer(stated)]
+        offer = {"role": "assistant", "content": "Sorry, 6 pm is full. How about 7:30 pm?"}
+        first = {"chat_id": "a", "messages": [{"role": "user", "content": "I need a table at 6 pm."}, offer]}
+        await CATALOGUE["update_memory"].call(asked, CALLER, first | {"wait_seconds": 30})
+        provider.next_faults = [answer(taken)]
+        await tell(asked, "a", "Yes, please.")
+        memory = await recall(asked, "a")
+    text = provider.asked[-1].body["messages"][0]["content"]
+    assert "How about 7:30 pm?</turn>\n</before>\n<turns>" in text
+    assert (memory["user_confirmed"], memory["llm_inferred"]) == ({}, {"table time": "7:30 pm"})
+
+
+async def test_what_was_folded_before_is_no_evidence_because_a_yes_follows_it(
+    db: Database, box: Toolbox, provider: MessagesServer
+) -> None:
+    """Without the role in read_cited a fact the user took back would return from the turn before a yes."""
+    async with asking(db, box, provider.url) as asked, working(asked):
+        provider.next_faults = [answer()]
+        await tell(asked, "a", "My budget is 500.")
+        again = state("budget", "500", "My budget is 500.", 1)
+        provider.next_faults = [answer(state("pace", "fast", "Yes.", 2, "user_affirmed"), again)]
+        await tell(asked, "a", "Yes.")
+        memory = await recall(asked, "a")
+    assert memory["user_confirmed"] == {}

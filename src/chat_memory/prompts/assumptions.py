@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from chat_memory.models import ProposedFact, Turn
-from chat_memory.prompts.sentences import Line, split_sentences
+from chat_memory.models import Fact, ProposedFact, Turn
+from chat_memory.prompts.offers import accepts, find_displaced
+from chat_memory.prompts.sentences import split_sentences
 from chat_memory.prompts.words import content_words
 
 TURN_GUESSES = 8
@@ -18,46 +19,59 @@ _GUESS = re.compile(
     r"|it (?:sounds|seems|looks) like|you (?:probably|seem to|must be))\s(?P<guess>[^.!?]{3,300})",
     re.IGNORECASE,
 )
-_YES = re.compile(
-    r"(?:yes|yeah|yep|yup|correct|right|exactly|indeed|sure|sounds good|that(?:['\u2019]s| is) (?:right|correct))\b",
-    re.IGNORECASE,
-)
 _LABEL_WORDS = 6
 
 
-def find_assumptions(turns: Sequence[Turn], lines: Sequence[Line]) -> Iterator[ProposedFact]:
-    """Find guesses and affirmations in a fold's turns; the summary's lines tell what was asked just before."""
-    asked = _asked_before(turns, lines)
+def find_assumptions(
+    turns: Sequence[Turn], stated: Sequence[Fact | ProposedFact], question: Turn | None = None
+) -> Iterator[ProposedFact]:
+    """Find guesses and affirmations in a fold's turns, and the offers taken in the place of what was stated.
+
+    `question` is the turn before them, where they open with an answer to it.
+    """
+    asked = question
     for turn in turns:
-        sentences = split_sentences(turn.content) if turn.role in {"user", "assistant"} else []
         if turn.role == "assistant":
-            yield from _guesses(turn, sentences)
-            asked = sentences[-1] if sentences and sentences[-1].endswith("?") else ""
-        elif sentences:
-            if asked and turn.attested and _YES.match(sentences[0]):
-                yield _assume("affirmed", asked, turn, sentences[0])
-            asked = ""
+            yield from _guesses(turn)
+        elif turn.is_users_word and asked is not None and asked.role == "assistant":
+            yield from _affirmed(turn, asked, stated)
+        asked = turn
 
 
-def _asked_before(turns: Sequence[Turn], lines: Sequence[Line]) -> str:
-    previous = [line for line in lines if turns and line.seq == turns[0].seq - 1 and line.role == "assistant"]
-    return previous[-1].text if previous and previous[-1].text.endswith("?") else ""
+def _affirmed(turn: Turn, asked: Turn, stated: Sequence[Fact | ProposedFact]) -> Iterator[ProposedFact]:
+    """Find what a yes takes in the place of the latest stated value of that type, else the question it answers."""
+    agreed = accepts(turn.content)
+    if not agreed:
+        return
+    before = [fact for fact in stated if fact.source_seq < turn.seq]
+    displaced = find_displaced(asked.content, turn.content, before)
+    if displaced is not None:
+        old, offered = displaced
+        yield _assume(old.key, offered, turn, agreed)
+        return
+    sentences = split_sentences(asked.content)
+    if sentences and sentences[-1].endswith("?"):
+        yield _assume(_label("affirmed", sentences[-1]), sentences[-1], turn, agreed)
 
 
-def _guesses(turn: Turn, sentences: Sequence[str]) -> Iterator[ProposedFact]:
-    guesses = ((sentence, _GUESS.search(sentence)) for sentence in sentences)
+def _guesses(turn: Turn) -> Iterator[ProposedFact]:
+    guesses = ((sentence, _GUESS.search(sentence)) for sentence in split_sentences(turn.content))
     for sentence, match in islice((each for each in guesses if each[1] is not None), TURN_GUESSES):
         if match is not None and content_words(match["guess"]):
-            yield _assume("assumed", match["guess"], turn, sentence)
+            yield _assume(_label("assumed", match["guess"]), match["guess"], turn, sentence)
 
 
-def _assume(kind: str, text: str, turn: Turn, sentence: str) -> ProposedFact:
+def _label(kind: str, text: str) -> str:
     label = " ".join(content_words(text)[:_LABEL_WORDS])
+    return f"{kind} {label}"[:80]
+
+
+def _assume(key: str, text: str, turn: Turn, sentence: str) -> ProposedFact:
     return ProposedFact(
         op="add",
-        key=f"{kind} {label}"[:80],
+        key=key,
         value=_shorten(text),
-        basis="user_affirmed" if kind == "affirmed" else "assistant_said",
+        basis="user_affirmed" if turn.is_users_word else "assistant_said",
         quote=_shorten(sentence),
         source_seq=turn.seq,
     )

@@ -34,10 +34,9 @@ class Extractive:
     def _propose(self, request: FoldRequest) -> Proposal:
         room = facts_room(request.memory_tokens)
         lines = parse_lines(request.memory.general_summary)
-        facts = [
-            *find_testimony(request.turns, request.memory.user_confirmed, room),
-            *find_assumptions(request.turns, lines),
-        ]
+        confirmed = request.memory.user_confirmed
+        stated = find_testimony(request.turns, confirmed, room)
+        facts = [*stated, *find_assumptions(request.turns, [*confirmed, *stated], request.question)]
         return Proposal(Delta(facts=tuple(facts), summary=_summarize(request, lines, facts)))
 
 

@@ -3,8 +3,9 @@
 1. A fact cites a turn of its fold, or one that proves a fact already; to be confirmed, an attested user turn.
 2. Its quote is whole clauses of that turn, and the value's own words stand in it side by side.
 3. What the user only said yes to, what the assistant said and what was concluded are assumptions.
-4. A fact gives way to the later word on the same key only; what was confirmed, to the user's own words only.
-   What a person rejected does not return from what was said before.
+4. A fact gives way to the later word on the same key only; what was confirmed, to the user's own words, or to an
+   assumption: the offer they took when it could not be had. What a person rejected does not return from what was said
+   before.
 5. The memory fits its cap: assumptions go first, oldest first; a confirmed fact never goes.
 6. What reads like an instruction to a model is quarantined: kept with the version, never in the memory.
 7. A summary that is none, repeats the prompt's examples or forgets without need is a failed fold.
@@ -19,11 +20,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from chat_memory.errors import RejectedDeltaError
-from chat_memory.models import Delta, Fact, Memory, ProposedFact, Turn
+from chat_memory.models import Delta, Memory, Turn
 from chat_memory.prompts.proof import (
     Case,
     Evidence,
     Verdict,
+    accept_offer,
     assume,
     confirm_affirmed,
     confirm_stated,
@@ -48,6 +50,7 @@ RULES: tuple[Rule, ...] = (
     refuse_echo,  # rule 7, of facts
     confirm_stated,  # rules 1 and 2
     confirm_affirmed,  # rule 3
+    accept_offer,  # rule 4
     assume,  # rule 3
 )
 """What decides over one proposal: the first that speaks is heard. Rule 6 looks at whatever they let in."""
@@ -55,9 +58,8 @@ RULES: tuple[Rule, ...] = (
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 
 
-def weigh(proposal: ProposedFact, evidence: Evidence, known: Fact | None = None) -> Verdict:
-    """Judge an add, confirm or supersede; `known` is the confirmed fact that has its key already."""
-    case = Case(proposal, evidence, known)
+def weigh(case: Case) -> Verdict:
+    """Judge an add, confirm or supersede."""
     verdict = next(verdict for rule in RULES if (verdict := rule(case)) is not None)
     return quarantine_instruction(case, verdict) if verdict.field else verdict  # rule 6
 
@@ -91,7 +93,8 @@ def admit(
             revision.retract(proposal, evidence)  # rules 1, 2 and 4
         else:
             known = revision.find_confirmed(proposal.key)
-            verdict = revision.refuse_rejected(proposal) or weigh(proposal, evidence, known)
+            case = Case(proposal, evidence, known, list(revision.confirmed.values()))
+            verdict = revision.refuse_rejected(proposal) or weigh(case)
             revision.settle(proposal, verdict)  # rule 4
     revision.refuse_rest(delta.facts[MAX_PROPOSALS:], f"beyond the first {MAX_PROPOSALS} proposals of a fold")
     summary = memory.general_summary

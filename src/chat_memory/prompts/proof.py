@@ -11,6 +11,7 @@ from chat_memory.models import Basis, Fact, ProposedFact, Turn
 from chat_memory.prompts.clauses import Reading, read
 from chat_memory.prompts.instructions import find_instruction, find_label
 from chat_memory.prompts.keys import is_personal
+from chat_memory.prompts.offers import find_displaced
 from chat_memory.prompts.quotes import Proof, find_told, occurs, prove, retraction_objection
 from chat_memory.prompts.scopes import affirms
 from chat_memory.prompts.words import content_words, words
@@ -35,6 +36,8 @@ class Verdict:
     """The turn's own words, for what is confirmed; the proposal's characters never are."""
     source_seq: int = 0
     """The turn the quote is from, where that is another than the one cited."""
+    displaces: bool = False
+    """Whether an assumption takes the place of the confirmed fact of its key."""
 
 
 class Evidence:
@@ -76,7 +79,7 @@ class Evidence:
             later = old.outlasts(proposal.source_seq)
             return refusal or (f"turn {old.source_seq} says so, and is later" if later else "")
         turn = self.turns[proposal.source_seq]
-        if proposal.basis != "user_stated" or not is_users_word(turn):
+        if proposal.basis != "user_stated" or not turn.is_users_word:
             return "only the user's own words take back a confirmed fact"
         if old.outlasts(proposal.source_seq):
             return f"the user said so later, in turn {old.source_seq}"
@@ -88,11 +91,13 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One proposal to add, confirm or supersede, the evidence of its fold, and the known fact of its key."""
+    """One proposal to add, confirm or supersede, the evidence of its fold, and what is confirmed so far."""
 
     proposal: ProposedFact
     evidence: Evidence
     known: Fact | None = None
+    """The confirmed fact of its key."""
+    confirmed: Sequence[Fact] = ()
 
     @property
     def turn(self) -> Turn:
@@ -137,7 +142,7 @@ def refuse_echo(case: Case) -> Verdict | None:
 def quarantine_instruction(case: Case, verdict: Verdict) -> Verdict:
     """Keep away from the memory what reads like an instruction to a model (rule 6)."""
     proposal = case.proposal
-    own = is_users_word(case.turn) and case.is_told()
+    own = case.turn.is_users_word and case.is_told()
     texts = dict.fromkeys((proposal.key, proposal.value, proposal.quote, verdict.value, verdict.quote))
     found = find_instruction("\n".join(texts), users_own=own) or find_label(proposal.key) or find_label(proposal.value)
     return Verdict("quarantine", reason=found) if found else verdict
@@ -149,7 +154,7 @@ def confirm_stated(case: Case) -> Verdict | None:
     if proposal.basis != "user_stated":
         return None
     proof = Proof(f"turn {turn.seq} is not an attested user turn")
-    if is_users_word(turn):
+    if turn.is_users_word:
         proof = prove(proposal.key, proposal.value, proposal.quote, case.evidence.read(turn), case.known)
     if proof.reason:
         return _assume(case, proof.reason)
@@ -163,11 +168,25 @@ def confirm_affirmed(case: Case) -> Verdict | None:
         return None
     for seq in sorted(evidence.turns, reverse=True):
         turn = evidence.turns[seq]
-        if seq <= proposal.source_seq and is_users_word(turn):
+        if seq <= proposal.source_seq and turn.is_users_word:
             proof = find_told(proposal.key, proposal.value, evidence.read(turn))
             if not proof.reason:
                 return Verdict("user_confirmed", "user_affirmed", value=proof.value, quote=proof.quote, source_seq=seq)
     return None
+
+
+def accept_offer(case: Case) -> Verdict | None:
+    """Let what the user took in the place of a confirmed value that could not be had displace it, as an assumption.
+
+    The turn before the user's yes is the assistant's, declines, and offers that value; nothing else said there counts.
+    """
+    asked = case.evidence.turns.get(case.proposal.source_seq - 1)
+    if case.proposal.basis != "user_affirmed" or asked is None or asked.role != "assistant":
+        return None
+    displaced = find_displaced(asked.content, case.turn.content, case.confirmed) if case.turn.is_users_word else None
+    if displaced is None or displaced[0] != case.known or words(displaced[1]) != words(case.proposal.value):
+        return None
+    return Verdict("llm_inferred", "user_affirmed", displaces=True)
 
 
 def _is_answered_yes(case: Case) -> bool:
@@ -192,15 +211,10 @@ def _assume(case: Case, reason: str, basis: Basis = "inferred") -> Verdict:
     return Verdict("llm_inferred", basis, reason)
 
 
-def is_users_word(turn: Turn) -> bool:
-    """Tell whether the caller vouches that the user said it; nothing inside content does."""
-    return turn.role == "user" and turn.attested
-
-
 def _mismatch(case: Case) -> str:
     """Say why the turn does not bear out the basis an assumption claims."""
     proposal, turn = case.proposal, case.turn
-    if proposal.basis == "user_affirmed" and not (proposal.quote.strip() and is_users_word(turn)):
+    if proposal.basis == "user_affirmed" and not (proposal.quote.strip() and turn.is_users_word):
         return "affirmed without the words of an attested user turn"
     if proposal.basis == "assistant_said" and not (proposal.quote.strip() and turn.role == "assistant"):
         return "said by the assistant without the words of an assistant turn"

@@ -171,16 +171,17 @@ class Revision:
         self.sentences.append(write_sentence(proposal))
 
     def _infer(self, proposal: ProposedFact, verdict: Verdict) -> None:
-        """Admit an assumption; it may replace assumptions, never a confirmed fact."""
+        """Admit an assumption; it may replace assumptions, and a confirmed fact only where the user took it instead."""
         if any(self._says_same(fact, proposal) or repeats(fact, proposal) for fact in self.confirmed.values()):
             self._refuse(proposal, verdict.reason or "already confirmed", "dropped")
             return
-        rivals = self._rivals(proposal, list(self.inferred.values()))
+        displaced = list(self.confirmed.values()) if verdict.displaces else []
+        rivals = self._rivals(proposal, [*displaced, *self.inferred.values()])
         objection = self._object(proposal, verdict, rivals)
         if objection:
             self._refuse(proposal, objection, "dropped")
             return
-        protected = proposal.replaces in self.confirmed
+        protected = proposal.replaces in self.confirmed and not verdict.displaces
         if protected or verdict.reason:
             self._refuse(proposal, verdict.reason or "only the user's own words replace a confirmed fact", "demoted")
         else:

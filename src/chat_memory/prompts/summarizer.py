@@ -16,6 +16,8 @@ class FoldRequest:
     turns: Sequence[Turn]
     memory_tokens: int
     """Token cap of the whole memory."""
+    question: Turn | None = None
+    """The turn before them, folded already, where they open with the user's yes to it."""
 
 
 @dataclass(frozen=True, slots=True)

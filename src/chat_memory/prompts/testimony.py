@@ -47,7 +47,7 @@ def find_testimony(turns: Iterable[Turn], confirmed: Sequence[Fact], room: int) 
     for fact in confirmed:
         known.hold(fact)
     found: list[ProposedFact] = []
-    for turn in _within_budget([turn for turn in turns if turn.role == "user" and turn.attested]):
+    for turn in _within_budget([turn for turn in turns if turn.is_users_word]):
         found.extend(islice(_read_turn(turn, known), TURN_FACTS))
     return found[-FOLD_FACTS:]
 

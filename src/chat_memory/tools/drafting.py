@@ -18,12 +18,11 @@ from chat_memory.errors import (
     ModelRefusedError,
     SettingsError,
 )
-from chat_memory.models import Delta, Draft, Memory, Turn
+from chat_memory.models import Delta, Draft, Turn
 from chat_memory.prompts.gate import admit
 from chat_memory.prompts.pacing import run_paced
 from chat_memory.prompts.summarizer import FoldRequest, Summarizer
 from chat_memory.prompts.tokens import count_memory
-from chat_memory.storage import turns
 from chat_memory.storage.chat_metadata import StoredMemory
 from chat_memory.storage.chat_work import Claim
 from chat_memory.storage.database import Session
@@ -32,6 +31,7 @@ from chat_memory.storage.startings import Reading, Starting
 from chat_memory.telemetry import Event, log
 from chat_memory.tools.budget import refuse_beyond_budget
 from chat_memory.tools.calibrating import calibrate
+from chat_memory.tools.citing import Read, read_cited, read_question, reading
 from chat_memory.tools.toolbox import Toolbox
 
 LOST_WORKERS = 10
@@ -97,7 +97,8 @@ async def _make_draft(box: Toolbox, claim: Claim, starting: Starting) -> Drafted
     if not starting.pending:
         return None
     stored, pending = starting.stored, starting.pending
-    request = FoldRequest(stored.memory, stored.version, pending, box.settings.memory_tokens)
+    question = await read_question(reading(box, claim.key), pending)
+    request = FoldRequest(stored.memory, stored.version, pending, box.settings.memory_tokens, question)
     if box.fallback is None:
         return await _ask(box, claim, starting, request, box.summarizer)
     try:
@@ -156,10 +157,7 @@ async def _ask(
 async def _admit_first(box: Toolbox, claim: Claim, starting: Starting, draft: Draft) -> Next:
     """Run the gate against the memory the fold starts from, with the turns it has read, and others only if cited."""
     known = {turn.seq: turn for turn in starting.pending}
-    seqs = _cited(box, claim, starting.stored.memory, draft)
-    if not seqs <= known.keys():
-        known |= await box.db.run(lambda session: turns.read_turns(session, claim.key, seqs - known.keys()))
-    return await _admit(box, starting.stored, draft, {seq: known[seq] for seq in sorted(seqs) if seq in known})
+    return await _admit(box, reading(box, claim.key), claim, starting.stored, draft, known)
 
 
 async def admit_draft(box: Toolbox, session: Session, claim: Claim, stored: StoredMemory, draft: Draft) -> Next:
@@ -168,11 +166,14 @@ async def admit_draft(box: Toolbox, session: Session, claim: Claim, stored: Stor
     Raises:
         RejectedDeltaError: nothing of it can be admitted.
     """
-    seqs = _cited(box, claim, stored.memory, draft)
-    return await _admit(box, stored, draft, await turns.read_turns(session, claim.key, seqs))
+    return await _admit(box, reading(box, claim.key, session), claim, stored, draft, {})
 
 
-async def _admit(box: Toolbox, stored: StoredMemory, draft: Draft, cited: Mapping[int, Turn]) -> Next:
+async def _admit(
+    box: Toolbox, read: Read, claim: Claim, stored: StoredMemory, draft: Draft, known: Mapping[int, Turn]
+) -> Next:
+    own = range(claim.cursor.done_seq + 1, draft.upto_seq + 1)
+    cited = await read_cited(box, read, stored.memory, draft.delta, own, known)
     version, cap, echoes = stored.version + 1, box.settings.memory_tokens, box.summarizer.echoes
     decide = partial(
         admit,
@@ -193,15 +194,3 @@ async def _admit(box: Toolbox, stored: StoredMemory, draft: Draft, cited: Mappin
 
 def _count_characters(delta: Delta) -> int:
     return len(delta.summary or "") + sum(len(fact.value) + len(fact.quote) for fact in delta.facts)
-
-
-def _cited(box: Toolbox, claim: Claim, memory: Memory, draft: Draft) -> set[int]:
-    """Name the turns a delta leans on and may: those of this fold, and those that already prove a fact.
-
-    Where a yes may confirm, it leans on what was asked and said before.
-    """
-    evidence = {fact.source_seq for fact in (*memory.user_confirmed, *memory.llm_inferred)}
-    cited = {proposed.source_seq for proposed in draft.delta.facts}
-    if box.settings.affirmed_confirms and any(proposed.basis == "user_affirmed" for proposed in draft.delta.facts):
-        cited |= evidence.union(range(claim.cursor.done_seq + 1, draft.upto_seq + 1))
-    return {seq for seq in cited if claim.cursor.done_seq < seq <= draft.upto_seq or seq in evidence}

@@ -33,6 +33,7 @@ from chat_memory.storage.folds import Next, Writing
 from chat_memory.telemetry import Event, log
 from chat_memory.tools.budget import refuse_beyond_budget
 from chat_memory.tools.calibrating import calibrate
+from chat_memory.tools.citing import read_cited, read_question, reading
 from chat_memory.tools.fold import DEFER_JITTER, GIVE_UP_SECONDS
 from chat_memory.tools.toolbox import Toolbox
 
@@ -46,11 +47,15 @@ NOBODY_TO_ASK = (ModelBusyError, ModelRefusedError, BudgetSpentError, SettingsEr
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a re-fold works on: the version to replace, its turns by seq, and the memory as it stands."""
+    """What a re-fold works on: the version to replace, its turns by seq, and the memory as it stands.
+
+    `question` is the turn before them, where they open with the user's yes to it.
+    """
 
     provisional: Provisional
     spoken: Mapping[int, Turn]
     stored: StoredMemory
+    question: Turn | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,8 @@ async def _read(session: Session, claim: Claim) -> Material | None:
         return None
     stored = await chat_metadata.read_memory(session, claim.key)
     spoken = await turns.read_turns(session, claim.key, range(provisional.from_seq, provisional.covers_seq + 1))
-    return Material(provisional, spoken, stored)
+    question = await read_question(partial(turns.read_turns, session, claim.key), list(spoken.values()))
+    return Material(provisional, spoken, stored, question)
 
 
 async def _ask(box: Toolbox, material: Material) -> Draft:
@@ -154,7 +160,8 @@ async def _ask(box: Toolbox, material: Material) -> Draft:
     await refuse_beyond_budget(box)
     stored, provisional, cap = material.stored, material.provisional, box.settings.memory_tokens
     shown = undo(stored.memory, stored.version, provisional, cap)
-    proposal = await box.summarizer.fold(FoldRequest(shown, stored.version, list(material.spoken.values()), cap))
+    spoken = list(material.spoken.values())
+    proposal = await box.summarizer.fold(FoldRequest(shown, stored.version, spoken, cap, material.question))
     return Draft(
         base_version=stored.version,
         upto_seq=provisional.covers_seq,
@@ -175,7 +182,9 @@ async def _admit(
     Raises:
         RejectedDeltaError: nothing of the draft can be admitted.
     """
-    cited = await _cite(box, claim, material, stored, draft, session)
+    own = range(material.provisional.from_seq, material.provisional.covers_seq + 1)
+    read = reading(box, claim.key, session)
+    cited = await read_cited(box, read, stored.memory, draft.delta, own, material.spoken)
     version = stored.version + 1
     decide = partial(
         admit_replacement,
@@ -193,24 +202,6 @@ async def _admit(
     admitted = await run_paced(decide, sum(len(turn.content) for turn in cited.values()))
     after = StoredMemory(version, admitted.memory, degraded=stored.degraded)
     return Next(stored.version, after, count_memory(admitted.memory), admitted.change)
-
-
-async def _cite(
-    box: Toolbox, claim: Claim, material: Material, stored: StoredMemory, draft: Draft, session: Session | None
-) -> dict[int, Turn]:
-    """Find the turns a delta leans on and may: those of the version, and those that already prove a fact."""
-    spoken = material.spoken
-    evidence = {fact.source_seq for fact in (*stored.memory.user_confirmed, *stored.memory.llm_inferred)}
-    cited = {proposed.source_seq for proposed in draft.delta.facts}
-    if box.settings.affirmed_confirms and any(proposed.basis == "user_affirmed" for proposed in draft.delta.facts):
-        cited |= evidence.union(spoken)
-    others = (cited & evidence) - spoken.keys()
-    found = {seq: spoken[seq] for seq in sorted(cited & spoken.keys())}
-    if not others:
-        return found
-    if session is not None:
-        return found | await turns.read_turns(session, claim.key, others)
-    return found | await box.db.run(lambda own: turns.read_turns(own, claim.key, others))
 
 
 async def _hand_back(box: Toolbox, claim: Claim) -> None:

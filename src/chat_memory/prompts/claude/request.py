@@ -39,9 +39,11 @@ def write_question(request: FoldRequest, limit_bytes: int) -> str:
         *([f"<summary>{escape(request.memory.general_summary)}</summary>"] if request.memory.general_summary else []),
         "</memory>",
     ]
-    longest = fit_turns([len(turn.content.encode()) for turn in request.turns], limit_bytes)
+    before = [] if request.question is None else [request.question]
+    longest = fit_turns([len(turn.content.encode()) for turn in (*before, *request.turns)], limit_bytes)
+    asked = ["<before>", *(_write_turn(turn, longest) for turn in before), "</before>"] if before else []
     turns = (_write_turn(turn, longest) for turn in request.turns)
-    return "\n".join([*memory, "<turns>", *turns, "</turns>"])
+    return "\n".join([*memory, *asked, "<turns>", *turns, "</turns>"])
 
 
 def _write_facts(field: str, facts: Sequence[Fact]) -> Iterator[str]:
