@@ -409,3 +409,17 @@ async def test_the_largest_turn_is_bounded(content: str) -> None:
     proposal = await EXTRACTIVE.fold(FoldRequest(Memory(), 0, [turn(1, content)], 2000))
     assert time.process_time() - before < 2
     assert count_tokens(proposal.delta.summary or "") <= 1000
+
+
+@pytest.mark.parametrize(
+    ("contents", "facts"),
+    [
+        (("We meet the day after tomorrow.", "On second thought make it the 1st of May."), {"meet date": "1st of May"}),
+        (("Book it for eight days.", "No. Please change the duration to 9 days."), {"days": "9 days"}),
+        (("The hotel is from May 1.", "I'm sorry, the hotel has to be from May 3."), {"from date": "from May 3"}),
+        (("We meet on May 1.", "No, we meet day after tomorrow."), {"meet date": "day after tomorrow"}),
+    ],
+)
+async def test_a_second_thought_is_the_users_own(contents: tuple[str, ...], facts: dict[str, str]) -> None:
+    """Fails without `second` in _marks, `the duration` in _MAKE, `I'm sorry` in _CORRECTS or `the` before `day`."""
+    assert await confirmed(*contents) == facts

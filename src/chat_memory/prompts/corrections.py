@@ -15,7 +15,8 @@ _END = r"(?=\s*(?:[,;!?()]|\.(?!\d)|:(?!\d)|$|\s(?:please|instead|now|then|for n
 _AT = r"(?:in |at |on |for |to )?"
 _LEAD = r"(?:\b(?:it's|it is|its|is|in|at|on|for|to|say|make it|want|prefer|use|choose) |^)"
 _MAKE = re.compile(
-    rf"\b(?:make (?:it|that|them)|change (?:it|that) to|let's say|i meant|i mean) {_NEW}{_END}", re.IGNORECASE
+    rf"\b(?:make (?:it|that|them)|change (?:it|that|the (?:date|day|time|duration|number|amount)) to|let's say|i meant|i mean) {_NEW}{_END}",
+    re.IGNORECASE,
 )
 _SWAPS = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -30,7 +31,7 @@ _SWAPS = tuple(
 
 
 _CORRECTS = re.compile(
-    r"^(?:(?:oh|hm+|well|wait|yes|ok|okay|sure),? )?(?:no|nope|nah|wrong|sorry|wait|not)\b"
+    r"^(?:(?:oh|hm+|well|wait|yes|ok|okay|sure),? )?(?:i['\u2019]?m )?(?:no|nope|nah|wrong|sorry|wait|not)\b"
     r"(?!,? (?:thanks|thank|problem|worries|that's|need|preference|more))"
     r"|\b(?:actually|instead|rather than|on second thought|chang(?:e|ed|ing)|make (?:it|that|them)|i meant|i mean"
     r"|not right|my mind|correction|this time|try|again|different|other|another|else|mistaken?|wrong|incorrect)\b",

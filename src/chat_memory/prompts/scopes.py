@@ -188,7 +188,8 @@ def _marks(scope: Scope, words: Sequence[str], place: int, word: str) -> bool:
         )
     if scope == "past":
         return _is_past(words, place, word)
-    return scope == "report" and word in REPORTS and not OWN_VOICE.intersection(words[max(place - 2, 0) : place])
+    before = words[max(place - 2, 0) : place]
+    return scope == "report" and word in REPORTS and OWN_VOICE.isdisjoint(before) and before[-1:] != ["second"]
 
 
 def _is_past(words: Sequence[str], place: int, word: str) -> bool:

@@ -32,7 +32,7 @@ _PATTERNS: dict[SpanType, str] = {
     "date": rf"\b(?:{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?|\d{{1,2}}(?:st|nd|rd|th)?\s(?:of\s)?{_MONTH})(?:,?\s\d{{4}})?\b"
     rf"|\b\d{{4}}-\d{{2}}-\d{{2}}\b|\b\d{{1,2}}/\d{{1,2}}/\d{{2,4}}\b"
     rf"|\b(?:(?:next|this)\s)?{_DAY}(?:\s(?:next|this)\sweek)?\b|(?<!after\s)\btomorrow\b"
-    rf"|\bthe\sday\safter\stomorrow\b|\b(?:the\s)?{_ORDINAL}"
+    rf"|\b(?:the\s)?day\safter\stomorrow\b|\b(?:the\s)?{_ORDINAL}"
     r"|\Atoday\Z|\b(?:later\stoday|(?<=\bfor\s)today|(?<=\bon\s)today|(?<=\bin\s)today|(?<=\bit\s)today|(?<=\bgo\s)today)\b",
     "time": rf"\b(?:(?:half|quarter)\s(?:past|to)\s)?{_CLOCK}(?:\so['\u2019]clock)?\s{_DAYTIME}"
     rf"|\b(?:half|quarter)\s(?:past|to)\s{_CLOCK}\b"
