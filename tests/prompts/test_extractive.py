@@ -418,6 +418,8 @@ async def test_the_largest_turn_is_bounded(content: str) -> None:
         (("Book it for eight days.", "No. Please change the duration to 9 days."), {"days": "9 days"}),
         (("The hotel is from May 1.", "I'm sorry, the hotel has to be from May 3."), {"from date": "from May 3"}),
         (("We meet on May 1.", "No, we meet day after tomorrow."), {"meet date": "day after tomorrow"}),
+        (("We are leaving on May 1.", "I am departing on May 3."), {"leaving date": "May 3"}),
+        (("We leave at 6 pm.", "We fly at 9 pm."), {"leave time": "6 pm", "fly time": "9 pm"}),
     ],
 )
 async def test_a_second_thought_is_the_users_own(contents: tuple[str, ...], facts: dict[str, str]) -> None:

@@ -15,7 +15,8 @@ _END = r"(?=\s*(?:[,;!?()]|\.(?!\d)|:(?!\d)|$|\s(?:please|instead|now|then|for n
 _AT = r"(?:in |at |on |for |to )?"
 _LEAD = r"(?:\b(?:it's|it is|its|is|in|at|on|for|to|say|make it|want|prefer|use|choose) |^)"
 _MAKE = re.compile(
-    rf"\b(?:make (?:it|that|them)|change (?:it|that|the (?:date|day|time|duration|number|amount)) to|let's say|i meant|i mean) {_NEW}{_END}",
+    r"\b(?:make (?:it|that|them)|change (?:it|that|the (?:date|day|time|duration|number|amount)) to|let's say"
+    rf"|i meant|i mean) {_NEW}{_END}",
     re.IGNORECASE,
 )
 _SWAPS = tuple(

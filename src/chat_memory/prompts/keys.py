@@ -48,6 +48,7 @@ _ATTRIBUTES: tuple[_Attribute, ...] = tuple(
         ("time", rf"(?:\S*\d|{_DAY}{_MONTH}|\w+ [ap]m\b|(?:half|quarter) (?:past|to)\b|\w+ in the \w+ing\b)"),
         ("place", r"(?:in|at|near|around|to|from|leav\w+|depart\w*)\s"),
         ("people person guests count party size number", rf"(?:{_COUNTED})"),
+        ("leave leaves leaving depart departs departing departure", r"(?:leav|depart)"),
     )
 )
 """Labels a quote need not say, and what it must have instead."""

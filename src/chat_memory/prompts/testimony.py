@@ -16,7 +16,7 @@ from chat_memory.prompts.sentences import split_sentences
 from chat_memory.prompts.spans import SpanType
 from chat_memory.prompts.statements import Statement, find_statements
 from chat_memory.prompts.tokens import count_facts
-from chat_memory.prompts.words import key_words, strip_ending, words
+from chat_memory.prompts.words import key_words, lexicon, strip_ending, words
 
 TURN_CHARS = 16_384
 """How much of a turn is searched, characters from its beginning; the summary still sees the rest."""
@@ -33,6 +33,8 @@ FOLD_FACTS = 128
 TURN_TRIES = 32
 """Most statements of one turn that are put to the proof."""
 
+_LEAVING = lexicon("depart departur")
+"""Stems of what `leav` says too: in keys `leave` and `depart` are one."""
 _NAMELESS: frozenset[SpanType] = frozenset({"date", "time", "money", "count", "number", "url"})
 _EDGE = re.compile(
     r"[,;:()](?=\s)|\s[-\u2013\u2014]+(?=\s)|\s(?=(?:but|instead of)\b)"
@@ -91,7 +93,7 @@ class _Known:
 
 
 def _label(key: str) -> tuple[str, ...]:
-    return tuple(strip_ending(word) for word in key_words(key))
+    return tuple("leav" if word in _LEAVING else word for word in map(strip_ending, key_words(key)))
 
 
 def _read_turn(turn: Turn, known: _Known) -> Iterator[ProposedFact]:
