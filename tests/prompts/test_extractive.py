@@ -49,8 +49,8 @@ async def test_what_the_user_states_passes_the_gate() -> None:
         "budget": "$1,200",
         "allergy peanuts": "peanuts",
         "deadline": "March 15, 2024",
-        "email": "ana@example.org",
-        "phone": "+39 06 1234567",
+        "write email": "ana@example.org",
+        "call phone": "+39 06 1234567",
     }
     assert steps[0].change.refused == ()
 
@@ -174,7 +174,12 @@ async def test_an_unattested_user_turn_states_no_facts() -> None:
             {"meet": "Bo", "meet time": "3 pm", "call": "Al", "call time": "7 pm"},
         ),
         (("I eat at 3 pm.", "Actually, bring milk at 7 pm."), {"eat time": "3 pm", "milk time": "7 pm"}),
-        (("I eat at 3 pm.", "Actually, my meal is at 7 pm."), {"eat time": "7 pm"}),
+        (("I eat at 3 pm.", "Actually, my meal is at 7 pm."), {"eat time": "3 pm", "meal time": "7 pm"}),
+        (("I eat at 3 pm.", "Actually, set the table for 7 pm."), {"eat time": "7 pm"}),
+        (("The meeting is at 6 pm.", "The bus changed to 7 pm."), {"meeting time": "6 pm", "bus": "7 pm"}),
+        (("The meeting is at 6 pm.", "Sorry, the meeting is at 7 pm now."), {"meeting time": "7 pm"}),
+        (("The meeting is at 6 pm.", "Change the time to 7 pm."), {"meeting time": "7 pm"}),
+        (("The meeting is at 6 pm.", "No, 7 pm."), {"meeting time": "7 pm"}),
         (("I eat at 3 pm.", "Actually, schedule it for 7 pm."), {"eat time": "7 pm"}),
     ],
 )
