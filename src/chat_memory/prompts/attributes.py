@@ -9,14 +9,18 @@ from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 from chat_memory.prompts.scopes import INTERJECTIONS
-from chat_memory.prompts.words import STOP_WORDS, Word, key_words, lexicon, stem, words
+from chat_memory.prompts.words import STOP_WORDS, Word, key_words, lexicon, strip_ending, words
 
 
 class Claim(NamedTuple):
-    """Labels that claim the same, as stems, and what a clause must have around the value to bear them out."""
+    """Labels that claim the same, and what a clause must have around the value to bear them out.
+
+    With `alone`, a sentence that says nothing beside the value is read with the whole turn.
+    """
 
     labels: frozenset[str]
     cue: re.Pattern[str]
+    alone: bool = False
 
 
 class Marked(NamedTuple):
@@ -43,8 +47,10 @@ _BEFORE, _AFTER = 24, 8
 """How far around a value its clause is read, words: what stands further away does not show whose it is."""
 _KINDS_OF_OWN = lexicon("work home office personal private business contact current new main own full real legal")
 """Beside a label these leave it the user's own: `work email`."""
-_MERE = lexicon("count date day amount money time")
+_MERE = frozenset(map(strip_ending, ("count", "date", "day", "amount", "money", "time")))
 """Labels that claim nothing of anybody, alone; beside another they belong to it: `phone number`."""
+_TIMELY = frozenset(map(strip_ending, ("deadline", "due", "from", "to", "budget", "total")))
+"""Before one of those these still claim: `due date`; others only tell which it is: `person time`."""
 _LEADS = lexicon("a an the in at on by to from for of under up about around until before till near as")
 """At the beginning of a value these are what leads to it."""
 _LIGHT = (
@@ -79,8 +85,8 @@ def _named(labels: str, lead: str = rf"(?:{_AT_LEAD}|(?:my|our) )") -> str:
     )
 
 
-def _claim(labels: str, *cues: str) -> Claim:
-    return Claim(frozenset(map(stem, labels.split())), re.compile("|".join(cues)))
+def _claim(labels: str, *cues: str, alone: bool = False) -> Claim:
+    return Claim(frozenset(map(strip_ending, labels.split())), re.compile("|".join(cues)), alone)
 
 
 _SPOT = (
@@ -101,6 +107,7 @@ _HOMES = (
 )
 _PERSONS = r"people|persons?|guests?|adults|friends|of us|of you"
 _NEXT = r"(?= (?:at|on|in|please|and|to|from|this|next|tomorrow|tonight|for|starting|now|instead|total|only|or)\b|$)"
+_SOME = rf"<(?:[^>]*(?:{_PERSONS})>|[^>]*>(?: (?:{_PERSONS})\b|{_NEXT}))"
 _FEW = r"(?: (?:about|exactly|only|just|the|a|total|of|up|to|around|another|me|us|now))*"
 _TONGUE = (
     r"<(?:\w+(?:ish|ese|[aeiou]an|man|ch|bic|hindi)|hindi|urdu|greek|hebrew|latin|thai|tamil|turkish|swahili|malay"
@@ -146,8 +153,8 @@ _DUTY = (
     r"(?:need|needs|needed|must|has to|have to|had to|done|finish|finished|ready|submit|submitted|deliver|delivered"
     r"|complete|completed|hand|want|send|get|please|file|filed|apply|should|due|deadline|expected|paid|pay)"
 )
-_FROM = r"(?:^|(?<= ))(?:from|leav\w+|depart\w*)(?: (?:the|downtown|around|about))* <"
-_TO = r"(?:^|(?<= ))(?:to|towards?|into|until)(?: (?:the|downtown|go|reach|visit|see))* <"
+_FROM = r"(?:^|(?<= ))(?:from|leav\w+|depart\w*)(?: (?:the|a|an|my|mrs?|ms|dr|downtown|around|about))* <"
+_TO = r"(?:^|(?<= ))(?:to|towards?|into|until)(?: (?:the|a|an|my|mrs?|ms|dr|downtown|go|reach|visit|see))* <"
 
 CLAIMS = (
     _claim(
@@ -199,12 +206,12 @@ CLAIMS = (
     _claim(
         "preference preferred prefers favourite favorite",
         _named("preference|preferred|favou?rite|preferred [a-z]+|favou?rite [a-z]+"),
-        r"(?:^|(?<= ))(?:i|we|i'd|we'd)(?: (?:would|always|really|usually|generally|now|also|still|much|do|actually))*"
+        r"(?:^|(?<= ))(?:i|we|i'd|we'd|and)(?: (?:would|always|really|usually|generally|now|also|still|do|actually))*"
         r" prefer(?: to [a-z]+)?(?: (?!to|over|than|rather|instead|not)\S+){0,3} <",
     ),
-    _claim("email mail phone mobile", *_CONTACTS),
-    _claim("address", *_CONTACTS, r"<(?!\S*@|email_)"),
-    _claim("number", *_CONTACTS, r"<(?!(?:[^>\d]*\d){7}|phone_)"),
+    _claim("email mail phone mobile", *_CONTACTS, alone=True),
+    _claim("address", *_CONTACTS, r"<(?!\S*@|email_)", alone=True),
+    _claim("number", *_CONTACTS, r"<(?!(?:[^>\d]*\d){7}|phone_)", alone=True),
     _claim(
         "budget",
         _named(r"(?:travel |daily |monthly |overall )?budget"),
@@ -213,7 +220,11 @@ CLAIMS = (
         rf"{_I}{_ALLOWED} (?:spend|pay|invest){_UP_TO}{_SUM}{_MONEY_NEXT}",
         rf"{_I}{_ALLOWED} (?:afford|have|got){_UP_TO}{_SUM}{_MONEY_NEXT}",
     ),
-    _claim("price cost total", r"(?:cost|pric|pay|paid|charg|fee|worth|sell|sold|buy|bought|total|sum)\w*\b.*<"),
+    _claim(
+        "price cost total",
+        r"(?:cost|pric|pay|paid|charg|fee|worth|sell|sold|buy|bought|total|sum)\w*\b.*<",
+        r"> .*\b(?:price|cost|total)",
+    ),
     _claim(
         "deadline due",
         r"(?:deadline|due)(?: date)?" + _FOR_WHAT + _IS + " <",
@@ -230,24 +241,35 @@ CLAIMS = (
     _claim(
         "people person guest party size",
         _named("party|party size|group|number of (?:people|guests|persons)|people|guests"),
-        rf"(?:^|(?<= ))(?:for|party of|group of|table of){_FEW} <[^>]*>(?: (?:{_PERSONS})\b|{_NEXT})",
+        rf"(?:^|(?<= ))(?:for|party of|group of|table of){_FEW} {_SOME}",
         r"(?:^|(?<= ))(?:we are|we're|be|bring|invite|inviting|with|need|want|have|book|reserve|staying|make it|of)"
-        rf"{_FEW} <(?:[^>]*(?:{_PERSONS})>|[^>]*> (?:{_PERSONS})\b|\w+>{_NEXT})",
-        rf"{_AT_LEAD}(?:(?:make|it|'s|only|just) )*<[^>]*>(?: (?:{_PERSONS}))?(?: (?:please|only|now|instead))*$",
+        rf"{_FEW} {_SOME}",
+        rf"{_AT_LEAD}(?:(?:make|it|'s|only|just|there|is|are|will|be) )*<[^>]*>(?: (?:{_PERSONS}))?"
+        r"(?: (?:please|only|now|instead|total|in (?:my|our|the) (?:party|group)))*"
+        r"(?: (?:at|on|for|from|starting|are|will|were|is)(?: be)?"
+        r" (?:the \d|\d|[a-z]+day|tomorrow|tonight|riding|coming|going|joining|travell?ing|leaving|staying)"
+        r"| and (?:i|we|it)\b| [a-z]+day\b|$)",
         r"> of us\b",
     ),
 )
 """What bare labels claim; `_MERE` and all others claim nothing that a quote with the value does not bear out."""
-_LABELS = frozenset(map(stem, _MERE)).union(*(claim.labels for claim in CLAIMS))
+_LABELS = _MERE.union(*(claim.labels for claim in CLAIMS))
 
 
-def find_unshown(key: str, value: str, told: str) -> str:
-    """Name the label of a key that its marked clause does not show to be the user's; empty when it claims no more."""
+def find_unshown(key: str, value: str, told: Sequence[Marked]) -> str:
+    """Name the label of a key that nobody shows to be the user's; empty when it claims no more than its quote says.
+
+    `told` are the words around the value: its clause, its sentence, its turn. The first that says something counts.
+    """
     said = frozenset(words(value))
     label = [word for word in key_words(key) if word not in said] or key_words(key)
-    bare = [word for word in label if word not in _KINDS_OF_OWN] or label
-    stems = {stem(word) for word in bare}
-    if not stems <= _LABELS:
+    bare = [strip_ending(word) for word in [word for word in label if word not in _KINDS_OF_OWN] or label]
+    if not _LABELS.issuperset(bare) or (bare[-1] in _MERE and _TIMELY.isdisjoint(bare)):
         return ""
-    unshown = (claim for claim in CLAIMS if stems & claim.labels and not claim.cue.search(told))
-    return next((" ".join(bare) for _ in unshown), "")
+    unshown = (claim for claim in CLAIMS if not claim.labels.isdisjoint(bare) and not _shows(claim, told))
+    return next((" ".join(label) for _ in unshown), "")
+
+
+def _shows(claim: Claim, told: Sequence[Marked]) -> bool:
+    near = told if claim.alone else told[:-1]
+    return claim.cue.search(next((each.text for each in near if not each.is_light), near[-1].text)) is not None

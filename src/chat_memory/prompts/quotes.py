@@ -160,8 +160,7 @@ def _overclaims(key: str, value: str, reading: Reading, holding: Sequence[Clause
         range(len(reading.found)),
     )
     marked = [Marked.of(reading.found, stretch, stands) for stretch in stretches]
-    told = next((each for each in marked if not each.is_light), marked[-1])
-    label = find_unshown(key, value, told.text)
+    label = find_unshown(key, value, marked)
     return f"the quote does not say whose or what {label} it is" if label else ""
 
 
