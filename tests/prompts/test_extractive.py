@@ -88,11 +88,35 @@ async def test_what_the_user_states_passes_the_gate() -> None:
         "I dreamed that I moved to Oslo.",
         "It is a lie that I live in Oslo.",
         "My budget is $500. Not really.",
+        "Can you get a visa in Oslo?",
+        "Can you rent a cheap flat in Oslo?",
+        "I could live in Oslo.",
+        "Once I live in Oslo, my budget is $500.",
+        "As soon as I live in Oslo.",
+        "My budget was $500.",
+        "Our home was in Oslo.",
+        "Bob> I live in Oslo",
+        "Bob>> my budget is $500",
     ],
 )
 async def test_what_is_asked_denied_supposed_or_quoted_is_no_fact(content: str) -> None:
     """Removing _prove from testimony makes this fail; of requests, the lines with _FOR_ME and _TOLD in is_request."""
     assert await confirmed(content) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "facts"),
+    [
+        ("My budget is $500.", {"budget": "$500"}),
+        ("I have lived in Oslo since 2010.", {"place": "Oslo"}),
+        ("Can you get me a cheap flat in Oslo?", {"place": "Oslo", "flat": "cheap"}),
+        ("My meeting was moved to 7 pm.", {"meeting": "7 pm"}),
+        ("I once had a flat and my budget is $500.", {"budget": "$500"}),
+    ],
+)
+async def test_what_holds_is_a_fact_beside_words_that_hedge(content: str, facts: dict[str, str]) -> None:
+    """Without _PARTICIPLES and the endings beside it, _FOR_ME, or SUBJECTS behind `once`, one of these is lost."""
+    assert await confirmed(content) == facts
 
 
 async def test_a_request_in_the_form_of_a_question_states_what_is_wanted() -> None:
