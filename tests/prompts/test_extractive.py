@@ -242,6 +242,7 @@ async def test_what_the_user_takes_back_goes(contents: tuple[str, ...], facts: d
         ("I live in Rome.", "My brother does not live in Rome."),
         ("I live in Rome.", "My brother no longer lives in Rome."),
         ("I live in Rome.", "I met people who do not live in Rome."),
+        ("I live in Rome.", "Can you find people not based in Rome?"),
         ("My name is Ana.", "My brother's name is not Ana."),
         ("My name is Ana.", "Forget the name of the inn."),
         ("My email is ana@acme.org.", "Cancel the email to Bo."),
@@ -252,7 +253,7 @@ async def test_what_the_user_takes_back_goes(contents: tuple[str, ...], facts: d
     ],
 )
 async def test_words_about_something_else_take_no_fact_back(fact: str, says: str) -> None:
-    """Fails without owner_of, `who` or is_own in _takes_back, without _AFTER_LABEL or _TALKING in is_own."""
+    """Fails without owner_of, is_request in it, `who` or is_own in _takes_back, _AFTER_LABEL or _TALKING in is_own."""
     assert await confirmed(fact) == await confirmed(fact, says)
 
 
