@@ -743,7 +743,7 @@ def test_an_older_turn_takes_no_later_assumption_back() -> None:
     ],
 )
 def test_what_is_somebody_elses_is_not_the_users(key: str, value: str, quote: str) -> None:
-    """Removing is_request from _owner makes this fail."""
+    """Removing both is_request from _owner and _overclaims from quotes makes this fail."""
     memory = Memory(user_confirmed=(known("budget", "$500"),))
     admitted = fold([propose(key, value, quote, 2)], [turn(2, quote)], memory=memory)
     assert values(admitted.memory.user_confirmed) == {"budget": "$500"}

@@ -40,6 +40,8 @@ class Clause:
     end: int
     lead: int = 0
     marks: dict[Scope, int] = field(default_factory=dict[Scope, int])
+    sentence: range = range(0)
+    """The words of the sentence it is a part of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,8 @@ def _joins(found: Sequence[Word], place: int) -> bool:
 def _mark(sentence: Sequence[Clause], words: Sequence[str], *, asked: bool) -> None:
     first = sentence[0].start
     spoken = [words[clause.start - first : clause.end - first] for clause in sentence]
+    for clause in sentence:
+        clause.sentence = range(first, sentence[-1].end)
     _mark_question(sentence, spoken, asked=asked)
     for scope in SCOPES:
         _mark_scope(scope, sentence, spoken)

@@ -7,7 +7,8 @@ from chat_memory.models import Fact
 from chat_memory.prompts.alternatives import SINGLE
 from chat_memory.prompts.spans import kind_of
 from chat_memory.prompts.statements import Statement
-from chat_memory.prompts.words import content_words, lexicon, strip_ending, words
+from chat_memory.prompts.subjects import brings_up
+from chat_memory.prompts.words import content_words, words
 
 _NEW = r"(?P<new>[^,;:.!?()\"\n]{1,60}?(?:[.,:]\d[^,;:.!?()\"\n]{0,20}?){0,4})"
 _OLD = r"(?P<old>[^,;:.!?()\"\n]{1,60}?(?:[.,:]\d[^,;:.!?()\"\n]{0,20}?){0,4})"
@@ -39,10 +40,6 @@ _CORRECTS = re.compile(
     re.IGNORECASE,
 )
 """Words after which a new date, time or amount takes the place of the old one, in this sentence and those after it."""
-_POINTS = frozenset({"it", "them"})
-"""These say that it is about what was told before."""
-_DEFINITE = lexicon("the this that my our")
-"""So do these before a noun."""
 _WITHDRAWS = re.compile(r"\b(?:no longer|any ?more|forget|quit|delete|remove|disregard|scrap)\b", re.IGNORECASE)
 
 
@@ -66,10 +63,10 @@ def corrects_something(sentence: str) -> bool:
     return _CORRECTS.search(sentence) is not None
 
 
-def find_outdated(statement: Statement, sentence: str, facts: Sequence[Fact], seq: int) -> Fact | None:
+def find_outdated(statement: Statement, clause: str, facts: Sequence[Fact], seq: int) -> Fact | None:
     """Find the fact that a correcting statement takes the place of: the latest of its type, from an earlier turn.
 
-    What the sentence brings up as something new has a date or time of its own: `actually, book a table at 7 pm`.
+    What its clause brings up as something new has a date or time of its own: `actually, book a table at 7 pm`.
     """
     kind = kind_of(statement.value)
     bare = statement.key == kind
@@ -85,17 +82,7 @@ def find_outdated(statement: Statement, sentence: str, facts: Sequence[Fact], se
         return None
     latest = [fact for fact in alike if fact.source_seq == max(other.source_seq for other in alike)]
     old = latest[-1] if latest else None
-    return None if old is None or (not bare and _is_new(statement, sentence, old)) else old
-
-
-def _is_new(statement: Statement, sentence: str, old: Fact) -> bool:
-    """Tell whether the word that names a statement is new to the fact's sentence, and nothing told before."""
-    head = strip_ending(statement.key.split()[0])
-    spoken = [strip_ending(word) for word in words(sentence)]
-    known = head in {strip_ending(word) for word in words(old.quote)} or strip_ending(old.key.split()[0]) in spoken
-    place = spoken.index(head) if head in spoken else 0
-    told = known or not _POINTS.isdisjoint(spoken)
-    return not told and _DEFINITE.isdisjoint(spoken[max(place - 2, 0) : place])
+    return None if old is None or (not bare and brings_up(old, words(clause), statement.value)) else old
 
 
 def is_withdrawal(sentence: str) -> bool:

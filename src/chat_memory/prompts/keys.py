@@ -4,22 +4,22 @@ import re
 from collections.abc import Sequence
 
 from chat_memory.models import Fact, ProposedFact
-from chat_memory.prompts.scopes import NEGATIONS, TAKES_BACK, is_request
+from chat_memory.prompts.scopes import CONTRASTS, NEGATIONS, TAKES_BACK, is_request
 from chat_memory.prompts.spans import SpanType, kind_of
+from chat_memory.prompts.subjects import brings_up
 from chat_memory.prompts.words import (
     POLAR_WORDS,
     content_words,
     key_terms,
     key_words,
     lexicon,
-    strip_ending,
+    same_value,
+    stem,
     words,
 )
 
 _LABEL_WORDS = 5
 """A key of more content words is a sentence, not a label."""
-_STEM = 5
-"""So many first letters make two words the same one: `prefers`, `preference`."""
 _AUXILIARIES = lexicon("is are was were has have had can may must should will does did wants")
 _APPROVALS = lexicon(
     "allowed approved authorized authorised verified confirmed agreed consented accepted granted permitted paid signed"
@@ -104,8 +104,8 @@ def is_own(key: str, held: Sequence[str]) -> bool:
     """
     if held[0] in _SELF:
         return True
-    label = {_stem(word) for word in key_words(key)}
-    named = [place for place, word in enumerate(held) if _stem(word) in label]
+    label = {stem(word) for word in key_words(key)}
+    named = [place for place, word in enumerate(held) if stem(word) in label]
     return bool(named) and _TALKING.isdisjoint(held) and _AFTER_LABEL.issuperset(held[named[-1] + 1 :])
 
 
@@ -118,7 +118,7 @@ def names_same(one: str, other: str) -> bool:
     """Tell whether two keys are of one attribute: `home`, `city` and `home town` are."""
     labels = set(key_words(one)) | set(key_words(other))
     return bool(labels) and (
-        {_stem(word) for word in key_words(one)} == {_stem(word) for word in key_words(other)}
+        {stem(word) for word in key_words(one)} == {stem(word) for word in key_words(other)}
         or any(labels <= known for known, _ in _ATTRIBUTES)
     )
 
@@ -134,12 +134,18 @@ def repeats(fact: Fact, proposal: ProposedFact) -> bool:
     return fact.value.casefold() == proposal.value.casefold() and names_same(fact.key, proposal.key)
 
 
-def corrects(known: Fact, value: str, spoken: Sequence[str]) -> bool:
-    """Tell whether words give a known fact a new value: they say the old one, or correct it by its type."""
-    told = content_words(known.value)
+def corrects(known: Fact, value: str, spoken: Sequence[str], held: Sequence[str]) -> bool:
+    """Tell whether words give a known fact a new value: in the place of the old one, or of its type in a correction.
+
+    `held` is the clause of the value: one about something else, as `the bus changed to 7 pm`, corrects no meeting.
+    """
+    if same_value(known.value, value):
+        return True
     kinds = {_KIND.get(kind, kind) for kind in (kind_of(known.value), kind_of(value))}
     typed = len(kinds) == 1 and None not in kinds and not CORRECTIONS.isdisjoint(spoken)
-    return typed or (told != [] and all(word in spoken for word in told))
+    told = content_words(known.value)
+    contrasted = told != [] and set(told) <= set(spoken) and any(_contrasts(word) for word in spoken)
+    return (typed or contrasted) and not brings_up(known, held, value)
 
 
 def renames(known: Fact, spoken: Sequence[str]) -> bool:
@@ -147,6 +153,10 @@ def renames(known: Fact, spoken: Sequence[str]) -> bool:
     told = content_words(known.value)
     about = speaks_of(known.key, spoken) or (told != [] and all(word in spoken for word in told))
     return about and not CORRECTIONS.isdisjoint(spoken)
+
+
+def _contrasts(word: str) -> bool:
+    return word in CONTRASTS or word == "not" or word.endswith("n't")
 
 
 def _claims(key: str, label: Sequence[str], value: str) -> list[str]:
@@ -158,18 +168,14 @@ def _claims(key: str, label: Sequence[str], value: str) -> list[str]:
 
 def _foreign(label: Sequence[str], spoken: Sequence[str], attributes: Sequence[_Attribute]) -> list[str]:
     """Name the words of a label that neither its quote says nor an attribute the quote shows stands for."""
-    stems = {_stem(word) for word in spoken}
+    stems = {stem(word) for word in spoken}
     joined = " ".join(spoken)
     shown = [labels for labels, cue in attributes if cue.search(joined)]
     return [
         word
         for word in label
-        if word != "s" and _stem(word) not in stems and not any(word in labels for labels in shown)
+        if word != "s" and stem(word) not in stems and not any(word in labels for labels in shown)
     ]
-
-
-def _stem(word: str) -> str:
-    return strip_ending(word)[:_STEM]
 
 
 def _owner(label: Sequence[str], spoken: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ _PASTED = re.compile(
     rf"^[^\n]{{0,200}}?\b(?:{_TEXT_WORK})\b[^\n]{{0,80}}?(?::\s|\n).*\Z"
     r"|^(?:dear|hi|hello) \w[^\n:.!?]{0,60}[ \t]*\n.*\Z"
     r"|^[ \t]*(?:[-*\[(#<]\S{0,12} ?)?(?!(?:my|our|the|i|note|ps|also|hi|hello|hey)\b)[\w.'-]{1,20}(?: [\w.'-]{1,20})?"
-    r"[\])>*]{0,3}:\s[^\n]*\b(?:i|i'm|my|we|our)\b[^\n]*",
+    r"(?:[\])>*]{0,3}:|>{1,2})\s[^\n]*\b(?:i|i'm|my|we|our)\b[^\n]*",
     re.DOTALL | re.MULTILINE | re.IGNORECASE,
 )
 

@@ -7,6 +7,7 @@ from itertools import islice, product
 
 from chat_memory.models import Fact
 from chat_memory.prompts.alternatives import asks_for_another
+from chat_memory.prompts.attributes import Marked, find_unshown
 from chat_memory.prompts.clauses import Clause, Reading, read
 from chat_memory.prompts.keys import corrects, is_own, key_objection, owner_of, speaks_of
 from chat_memory.prompts.scopes import SCOPES, TAKES_BACK, Scope, carries, dismisses
@@ -76,8 +77,7 @@ def prove(key: str, value: str, quote: str, reading: Reading, known: Fact | None
         return Proof(
             f"the quote lacks {', '.join(lacks(value, quote))}" if content_words(value) else "the value is empty"
         )
-    given = known is not None and corrects(known, value, spoken)
-    claim = _Claim(key, value, quote, spoken, reading, given)
+    claim = _Claim(key, value, quote, spoken, reading, known)
     proof = Proof("")
     for (start, clauses), run in product(statements, runs[:_RUNS]):
         proof = claim.weigh(start, clauses, run)
@@ -95,7 +95,9 @@ def find_told(key: str, value: str, reading: Reading) -> Proof:
         if any(not _OPEN.issuperset(clause.marks) for clause in holding) or cuts_number(reading.text, first, last):
             continue
         held = [word.text for word in reading.found[holding[0].start : holding[-1].end]]
-        if not key_objection(key, value, held, held, given=False):
+        stands = range(start, start + len(told))
+        overclaims = _overclaims(key, value, reading, holding, stands)
+        if not (overclaims or key_objection(key, value, held, held, given=False)):
             opens, ends = reading.found[holding[0].start].start, reading.found[holding[-1].end - 1].end
             return Proof("", cut_out(reading.text, first, last, value), original(reading.text[opens:ends]))
     return Proof("the user never said it")
@@ -110,7 +112,7 @@ class _Claim:
     quote: str
     spoken: Sequence[str]
     reading: Reading
-    given: bool
+    known: Fact | None
 
     def weigh(self, start: int, clauses: Sequence[Clause], run: range) -> Proof:
         """Weigh the value at one run of a quote's words, the quote at one place of the turn."""
@@ -118,25 +120,29 @@ class _Claim:
         first, last = found[start + run.start].start, found[start + run[-1]].end
         holding = [c for c in clauses if c.start <= start + run[-1] and start + run.start < c.end]
         held = [word.text for word in found[holding[0].start : holding[-1].end]]
-        reason = _hidden_scope(self.value, holding) or self._partial(held)
+        given = self.known is not None and corrects(self.known, self.value, self.spoken, held)
+        reason = _hidden_scope(self.value, holding) or self._partial(held, given=given)
         if dismisses(held):
             reason = "the quote takes it back"
         if cuts_number(text, first, last):
             reason = "the value is a part of a number, a range or a comparison"
-        reason = reason or key_objection(self.key, self.value, self.spoken, held, given=self.given)
+        reason = reason or key_objection(self.key, self.value, self.spoken, held, given=given)
+        if not given:
+            stands = range(start + run.start, start + run[-1] + 1)
+            reason = reason or _overclaims(self.key, self.value, self.reading, holding, stands)
         if reason:
             return Proof(reason)
         end = found[start + len(self.spoken) - 1].end
         return Proof("", cut_out(text, first, last, self.value), cut_out(text, found[start].start, end, self.quote))
 
-    def _partial(self, held: Sequence[str]) -> str:
+    def _partial(self, held: Sequence[str], *, given: bool) -> str:
         """Say why a value may not leave out words of its clause: nothing else is said, or no English is."""
         typed = kind_of(self.value)
         told = set(words(self.value))
         rest = [word for word in held if word not in told and word not in STOP_WORDS]
         beyond = [word for word in self.spoken if word not in told and word not in _SAYS_NOTHING]
         placed = self.key == "place" and bool(_PLACED & set(self.spoken) - told)
-        if not beyond and not self.given and not typed and not placed and not _DIGIT.search(self.value):
+        if not beyond and not given and not typed and not placed and not _DIGIT.search(self.value):
             return "the quote says nothing beside the value"
         english = 2 * sum(word.isascii() for word in held) >= len(held) and not _ENGLISH.isdisjoint(held)
         return (
@@ -144,6 +150,18 @@ class _Claim:
             if typed in {"email", "url", "phone"} or english or not rest
             else "the value leaves out words of a clause that is not English"
         )
+
+
+def _overclaims(key: str, value: str, reading: Reading, holding: Sequence[Clause], stands: range) -> str:
+    """Say what a bare label claims that the clause of its value, or what stands around it, does not say of the user."""
+    stretches = (
+        range(holding[0].start, holding[-1].end),
+        range(holding[0].sentence.start, holding[-1].sentence.stop),
+        range(len(reading.found)),
+    )
+    marked = [Marked.of(reading.found, stretch, stands) for stretch in stretches]
+    label = find_unshown(key, value, marked)
+    return f"the quote does not say whose or what {label} it is" if label else ""
 
 
 def retraction_objection(fact: Fact, quote: str, reading: Reading) -> str:

@@ -39,8 +39,10 @@ CONDITIONS = lexicon(
     " dreamed dreamt wenn falls vielleicht peut quizá quizás talvez"
     " forse misschien если может"
 )
-_CONDITIONAL = frozenset({("in", "case"), ("long", "as"), ("in", "theory")})
-"""Pairs of words that set a condition, or suppose."""
+_CONDITIONAL = frozenset(
+    {("in", "case"), ("long", "as"), ("soon", "as"), ("in", "theory"), ("i", "could"), ("we", "could")}
+)
+"""Pairs of words that set a condition, or suppose: `I could live in Rome`; `once I live in Rome` does too."""
 REPORTS = lexicon(
     "said says saying told tells claims claimed think thinks thought believe believes believed wrote writes asked asks"
     " replied insists insisted heard assumed assumes according allegedly"
@@ -50,6 +52,11 @@ _PAST = lexicon("formerly previously früher antes avant prima vroeger рань�
 """What was: `I used to live in Rome` says nothing of today."""
 _STATES = frozenset({"lived", "worked"})
 """Past too, unless `I have lived here for a year`."""
+_WAS = frozenset({"was", "were"})
+_HAD = lexicon("my our the")
+"""What was of one of these, was: `my budget was 500`."""
+_PARTICIPLES = lexicon("set put sent made cut born built given told held")
+"""Behind `was` these, and what ends in `ed` or `ing`, tell of what still holds: `my flight was moved to 7 pm`."""
 _ACCUSTOMED = lexicon("am i'm is it's are you're we're they're be been being was were get gets getting got not")
 """Before `used to` these make it a habit, not a past: `I'm used to the cold`."""
 _PERFECT = lexicon("have i've we've having")
@@ -81,6 +88,8 @@ SUBJECTS = lexicon(
 _ASKS = lexicon("what when where which who whom whose why how is are was were do does did am isn't aren't what's")
 _ASKS_SOMEONE = lexicon("can could will would shall should may might have has had can't couldn't won't")
 _ASKS_YOU = lexicon("can could will would")
+_ANYBODY_DOES = lexicon("get rent buy use move start")
+"""After `can you` these order something only with a `me` or a `please`: `can you get a visa in Rome` asks."""
 _TOLD = lexicon(
     "i i'm i've i'd i'll im say saying says said that like though should before after until claiming called"
 )
@@ -161,7 +170,8 @@ def is_request(words: Sequence[str]) -> bool:
     """
     rest = [word for word in _after_interjections(words) if word not in {"please", "also", "kindly"}][:4]
     told = rest[:1] and rest[0] in _ASKS_YOU and rest[1:2] == ["you"] and ORDERS.issuperset(rest[2:3] or [""])
-    if not told or rest[3:4] in (["this"], ["that"]) or (rest[0] == "would" and _FOR_ME.isdisjoint(words)):
+    general = told and (rest[0] == "would" or rest[2] in _ANYBODY_DOES) and _FOR_ME.isdisjoint(words)
+    if not told or general or rest[3:4] in (["this"], ["that"]):
         return False
     return _ASKS.isdisjoint(words) and _TOLD.isdisjoint(words)
 
@@ -180,7 +190,8 @@ def _marks(scope: Scope, words: Sequence[str], place: int, word: str) -> bool:
     if scope == "negation":
         return word.endswith("n't") or contrasts(words, place) or (word in NEGATIONS and not _answers(words, place))
     if scope == "condition":
-        paired = (word, *words[place + 1 : place + 2]) in _CONDITIONAL
+        following = words[place + 1 : place + 2]
+        paired = (word, *following) in _CONDITIONAL or (word == "once" and not SUBJECTS.isdisjoint(following))
         return (
             paired
             or word in CONDITIONS
@@ -196,6 +207,9 @@ def _is_past(words: Sequence[str], place: int, word: str) -> bool:
     before = words[max(place - 2, 0) : place]
     if word == "used":
         return words[place + 1 : place + 2] == ["to"] and _ACCUSTOMED.isdisjoint(before[-1:])
+    if word in _WAS and not _HAD.isdisjoint(words[max(place - 3, 0) : place]):
+        following = next(iter(words[place + 1 : place + 2]), "")
+        return not following.endswith(("ed", "ing")) and following not in _PARTICIPLES
     return word in _PAST or (word in _STATES and _PERFECT.isdisjoint(before))
 
 

@@ -122,6 +122,8 @@ _COUNT_CUE = re.compile(
 )
 """Before a count these say it is the user's own: `I need two tickets`; counts of the world are not kept."""
 _TYPED: frozenset[SpanType] = frozenset({"email", "url", "phone", "money", "date", "time", "count"})
+_OWN_CONTACT = re.compile(r"\b(?:my|our|me|us)\b", re.IGNORECASE)
+"""With one of these an address is the user's own; else its key tells what to do with it: `write email`."""
 _ENDS = lexicon("until till from since")
 """Before a date or time these tell what it is: where something begins or ends."""
 _PERSONS = lexicon("person persons adult adults")
@@ -129,7 +131,8 @@ _VAGUE_COUNTS = lexicon(
     "things ways times options questions steps minutes hours seconds points items examples ideas reasons words lines"
     " years months weeks percents tips parts sections goes gives makes takes looks seems works comes means does has was"
 )
-_NO_HEADS = _WEAK_NOUNS | _VAGUE_COUNTS
+NO_HEADS = _WEAK_NOUNS | _VAGUE_COUNTS
+"""Words that do not tell what a span is for."""
 _HEAD_CHARS = 160
 """How far from a span the word that tells what it is for is looked for: a sentence of mere dates stays linear."""
 
@@ -236,7 +239,8 @@ def _label(sentence: str, span: Span) -> str:
         others = own is None or sentence.startswith(" for you", span.end)
         return "" if noun in _VAGUE_COUNTS or others else "people" if noun in _PERSONS else noun
     if span.kind in {"email", "phone"}:
-        return str(span.kind)
+        told = "" if _OWN_CONTACT.search(sentence) else _head(sentence[: span.end].lower(), span)
+        return f"{told} {span.kind}".strip()
     bound = sentence[bound_start(sentence, span) : span.start].strip().lower()
     if bound in _ENDS:
         return f"{bound} {span.kind}"
@@ -253,7 +257,7 @@ def _label(sentence: str, span: Span) -> str:
 def _head(sentence: str, span: Span) -> str:
     """Find the word nearest to a span that tells what it is for: a bare type would replace another of its type."""
     around = max(span.start - _HEAD_CHARS, 0), span.end + _HEAD_CHARS
-    found = [match for match in _HEAD.finditer(sentence, *around) if match.group() not in _NO_HEADS]
+    found = [match for match in _HEAD.finditer(sentence, *around) if match.group() not in NO_HEADS]
     outside = [match for match in found if match.end() <= span.start or match.start() >= span.end]
     nearest = min(outside, key=lambda match: max(span.start - match.end(), match.start() - span.end), default=None)
     return nearest.group().lower() if nearest is not None else ""

@@ -143,9 +143,9 @@ def _candidates(text: str, known: _Known, seq: int) -> Iterator[tuple[str, State
         if corrects_something(sentence):
             cue = sentence
         for statement in corrections or find_statements(sentence, brief=brief):
-            old = (
-                find_outdated(statement, sentence, list(known.facts.values()), seq) if cue and not corrections else None
-            )
+            old = None
+            if cue and not corrections:
+                old = find_outdated(statement, _clause(sentence, statement), list(known.facts.values()), seq)
             if old is not None:
                 quote = sentence if cue == sentence else text[text.find(cue) : text.find(sentence) + len(sentence)]
                 yield quote, replace(statement, key=old.key), False

@@ -27,6 +27,8 @@ _NUMBER_DASH = re.compile("(?:(?<=\\d)|(?<!\\w))[\u2013\u2014\ufe63](?=[\\d$â‚¬Â
 _RAISED = re.compile("(?<=\\d)(?=[\u00b9\u00b2\u00b3\u2070-\u2089\u00bc-\u00be\u2150-\u215e])")
 _SPACED_CJK = re.compile(f" ?({_CJK.pattern}) ?")
 _ENDING = re.compile(r"(?<=\w{3})(?:ing|es|s|e)\Z")
+_STEM = 5
+"""So many first letters make two words the same one."""
 _KEY_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\W_]+")
 _PIECE_CHARS = 1000
 _PIECE = re.compile(rf"(?s:.{{1,{_PIECE_CHARS}}})(?=[\x00-\x7f]|\Z)|(?s:.{{1,{_PIECE_CHARS}}})")
@@ -131,6 +133,11 @@ def key_words(key: str) -> list[str]:
 def strip_ending(word: str) -> str:
     """Cut off a word what its forms differ by: `leave`, `leaves` and `leaving` are the same then."""
     return _ENDING.sub("", word)
+
+
+def stem(word: str) -> str:
+    """Cut a word to what tells it from others: `prefers` and `preference` are the same then."""
+    return strip_ending(word)[:_STEM]
 
 
 def same_value(one: str, other: str) -> bool:
