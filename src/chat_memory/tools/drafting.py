@@ -159,7 +159,7 @@ async def _admit_first(box: Toolbox, claim: Claim, starting: Starting, draft: Dr
     seqs = _cited(box, claim, starting.stored.memory, draft)
     if not seqs <= known.keys():
         known |= await box.db.run(lambda session: turns.read_turns(session, claim.key, seqs - known.keys()))
-    return await _admit(box, starting.stored, draft, {seq: known[seq] for seq in sorted(seqs) if seq in known})
+    return await _admit(box, claim, starting.stored, draft, {seq: known[seq] for seq in sorted(seqs) if seq in known})
 
 
 async def admit_draft(box: Toolbox, session: Session, claim: Claim, stored: StoredMemory, draft: Draft) -> Next:
@@ -169,10 +169,10 @@ async def admit_draft(box: Toolbox, session: Session, claim: Claim, stored: Stor
         RejectedDeltaError: nothing of it can be admitted.
     """
     seqs = _cited(box, claim, stored.memory, draft)
-    return await _admit(box, stored, draft, await turns.read_turns(session, claim.key, seqs))
+    return await _admit(box, claim, stored, draft, await turns.read_turns(session, claim.key, seqs))
 
 
-async def _admit(box: Toolbox, stored: StoredMemory, draft: Draft, cited: Mapping[int, Turn]) -> Next:
+async def _admit(box: Toolbox, claim: Claim, stored: StoredMemory, draft: Draft, cited: Mapping[int, Turn]) -> Next:
     version, cap, echoes = stored.version + 1, box.settings.memory_tokens, box.summarizer.echoes
     decide = partial(
         admit,
@@ -187,7 +187,8 @@ async def _admit(box: Toolbox, stored: StoredMemory, draft: Draft, cited: Mappin
     )
     said = sum(len(turn.content) for turn in cited.values())
     admitted = await run_paced(decide, said + _count_characters(draft.delta))
-    after = StoredMemory(version, admitted.memory, degraded=stored.degraded or draft.degraded)
+    still_degraded = stored.degraded and claim.cursor.done_seq > 0  # what was carried over this fold has looked at
+    after = StoredMemory(version, admitted.memory, degraded=still_degraded or draft.degraded)
     return Next(stored.version, after, count_memory(admitted.memory), admitted.change)
 
 
