@@ -224,7 +224,7 @@ async def test_nothing_is_written_where_nothing_can_be_carried(box: Toolbox, ali
 
 
 async def test_what_was_carried_provisional_is_so_until_the_first_fold_here(box: Toolbox, alice: Caller) -> None:
-    """Without `degraded` in continue_chat nothing would say so; with the mark kept by that fold nothing would end it."""
+    """Without `degraded` in continue_chat nothing would say so; with the mark kept by the fold nothing would end it."""
     refused = Broken(ModelRefusedError(provider="nobody", model="none", status=401))
     away = replace(box, summarizer=refused, fallback=Extractive())
     await say(box, alice, "old", "My name is Ana.", "We decided to paint the boat.")
