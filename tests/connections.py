@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from socket import SHUT_RDWR
@@ -33,12 +33,17 @@ class Cut(StrEnum):
 
 @dataclass(slots=True)
 class Proxy:
-    """Where to connect instead, how the next connection is cut once it is armed, and how many were."""
+    """Where to connect instead, how the next connection is cut once it is armed, and how many were.
+
+    Frozen, it carries nothing any more and cuts nothing: `held` is set when somebody waits for an answer in vain.
+    """
 
     url: str
     cut: Cut
     armed: bool = False
     cuts: int = 0
+    frozen: bool = False
+    held: anyio.Event = field(default_factory=anyio.Event)
 
     def takes(self, *, commits: bool = False, answer: bool = False) -> bool:
         """Tell whether bytes that come by now are the ones that do not get through, and count them."""
@@ -107,10 +112,16 @@ class Link:
 
     async def _pass_questions(self) -> None:
         async for data in self.client:
+            await self._pass_unless_frozen()
             if self.proxy.takes(commits=self._commits(data)):
                 await self._break_off(data)
                 return
             await self.server.send(data)
+
+    async def _pass_unless_frozen(self) -> None:
+        if self.proxy.frozen:
+            self.proxy.held.set()
+            await anyio.sleep_forever()
 
     def _commits(self, data: bytes) -> bool:
         """Tell whether a statement commits something, and follow whether those to come are of a transaction."""
@@ -129,6 +140,7 @@ class Link:
 
     async def _pass_answers(self) -> None:
         async for data in self.server:
+            await self._pass_unless_frozen()
             if self._deaf:
                 return
             if self.proxy.takes(answer=True):

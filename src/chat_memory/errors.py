@@ -11,6 +11,7 @@ ChatMemoryError
 │   ├── AmbiguousTextError
 │   ├── UnnamedChatsError
 │   ├── BackwardRangeError
+│   ├── PastQueryError
 │   └── TooManyWatchesError
 ├── IdempotencyConflictError         one key, two different bodies
 ├── UnknownChatError
@@ -137,6 +138,10 @@ class UnnamedChatsError(InvalidInputError):
 
 class BackwardRangeError(InvalidInputError):
     """since={since} comes after version={version}: changes are told from the older one to the newer. Swap the two numbers."""
+
+
+class PastQueryError(InvalidInputError):
+    """query searches the chat as it is now, and {past} asks for its past: call once with query, and once without."""
 
 
 class TooManyWatchesError(InvalidInputError):

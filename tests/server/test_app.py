@@ -12,13 +12,17 @@ import pytest
 from chat_memory.errors import ChatMemoryError, DatabaseUnreachableError, UnusableFolderError
 from chat_memory.interrupt import interrupt_on_signals
 from chat_memory.models import Caller, Message, chat_key
+from chat_memory.prompts.extractive import Extractive
 from chat_memory.server.app import App, Opened, background, database_source, open_toolbox
 from chat_memory.server.signals import answer_signals
 from chat_memory.settings import Settings
 from chat_memory.storage.bell import Bell
+from chat_memory.storage.database import open_database
 from chat_memory.tools.awaiting import wait_folded
 from chat_memory.tools.get_memory import read_memory
+from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
+from tests.connections import cutting_proxy
 from tests.folders import kill_postmaster, open_folder
 from tests.sessions import ERAS, MODERN, SERVER, connect, refused, start_raw
 
@@ -92,6 +96,19 @@ async def test_an_embedded_postgresql_that_was_killed_is_started_again() -> None
             assert await wait_folded(opened.box, caller.owner, chat_key(caller.owner, "a"), 2, 60)
             reply = await read_memory(opened.box, caller, "a")
     assert (reply.covers_seq, reply.pending) == (2, 0)
+
+
+async def test_a_database_that_hangs_does_not_hold_up_the_end(
+    database_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without _cut_off the worker's claim, which is shielded, would wait until its statement is given up."""
+    monkeypatch.setattr("chat_memory.server.app.CUT_SECONDS", 0.05)
+    async with cutting_proxy(database_url) as proxy, open_database(proxy.url, pool_size=4) as db:
+        box = Toolbox.on(db, settings, Bell(), Extractive())
+        async with background(box):
+            proxy.frozen = True
+            await proxy.held.wait()
+        assert db.pool.is_closing()
 
 
 async def test_a_fault_of_ours_is_told_and_tried_again(database_url: str) -> None:

@@ -112,6 +112,16 @@ async def test_a_task_lives_from_the_append_to_the_fold(idle: dict[str, str], bo
     assert Receipt.model_validate_json(done["result"]["content"][0]["text"]) == receipt
 
 
+async def test_a_receipt_that_is_asked_for_later_counts_what_was_redacted(idle: dict[str, str], box: Toolbox) -> None:
+    """Without `redacted` in the task's row only a caller that never waited would hear of it."""
+    said = [{"role": "user", "content": "password: " + "hunter" + "2"}]
+    async with start_raw(idle) as raw:
+        task = await call(raw, "update_memory", chat_id="a", messages=said, wait_seconds=60)
+        await fold_all(box)
+        receipt = (await get(raw, task["taskId"]))["result"]["structuredContent"]
+    assert receipt["redacted"] == {"password": 1}
+
+
 async def test_a_killed_server_leaves_its_tasks_to_any_other(idle: dict[str, str], box: Toolbox) -> None:
     """A task kept in memory would be unknown to the next process; one kept before the append could promise nothing."""
     async with killed(idle) as raw:

@@ -1,10 +1,12 @@
 """Folds written in groups: one transaction for many, and what one of them suffers from is its own."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import anyio
 import pytest
+from pydantic import ValidationError
 
 from chat_memory.errors import LostLeaseError, RefusedStatementError, RejectedDeltaError
 from chat_memory.models import Change, Memory
@@ -89,6 +91,21 @@ async def test_a_draft_that_a_newer_memory_refuses_keeps_nobody_else_back(db: Da
         await write_memory(session, claims[2].key, StoredMemory(7, Memory(general_summary="newer")), 1)
     outcomes = await write_all(Folds(db), [writing(claim) for claim in claims])
     assert isinstance(outcomes[2], RejectedDeltaError)
+    assert await done(db) == [1, 1, 0, 1]
+
+
+@pytest.mark.parametrize("degraded", [False, True])
+async def test_a_memory_that_turned_unreadable_keeps_nobody_else_back(
+    db: Database, claims: list[Claim], *, degraded: bool
+) -> None:
+    """With only our own errors caught in _write_looking one newer, unreadable row would fail the folds of all four."""
+    async with db.session() as session:
+        await write_memory(session, claims[2].key, StoredMemory(7, Memory(general_summary="newer")), 1)
+        broken = "update chat_memory.chat_metadata set user_confirmed = '[{}]' where chat = $1"
+        await session.connection.execute(broken, claims[2].key.chat)
+    provisional = draft(1).model_copy(update={"degraded": degraded})
+    outcomes = await write_all(Folds(db), [replace(writing(claim), draft=provisional) for claim in claims])
+    assert [type(outcome) for outcome in outcomes] == [timedelta, timedelta, ValidationError, timedelta]
     assert await done(db) == [1, 1, 0, 1]
 
 

@@ -51,7 +51,7 @@ HOT: dict[str, tuple[object, ...]] = {
     "ledger.lock_calls": tuple([value] for value in KEY),
     "ledger.find_receipts": ([1], *([value] for value in KEY), ["key"], ZERO),
     "receipts.expire_receipts": (7, LEASE, ZERO),
-    "tasks.keep_task": (*KEY, TOKEN, "summarize", 1, 1, ZERO),
+    "tasks.keep_task": (*KEY, TOKEN, "summarize", 1, 1, ZERO, None),
     "tasks.find_task": (*KEY, TOKEN, b"owner", LEASE, ZERO),
     "tasks.end_task": (*KEY, TOKEN, "failed", b"owner", ZERO),
     "tasks.expire_tasks": (7, LEASE, ZERO),

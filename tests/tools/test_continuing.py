@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
+from uuid import uuid4
 
 import anyio
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from chat_memory.errors import (
     BegunOtherwiseError,
     EmptyTextError,
+    ModelRefusedError,
     NothingToCarryError,
     OwnerMismatchError,
     UnfoldedChatError,
@@ -21,20 +24,24 @@ from chat_memory.prompts.summarizer import FoldRequest, Proposal
 from chat_memory.prompts.wanted import Correction
 from chat_memory.replies import Evidence, MemoryReply, Receipt
 from chat_memory.settings import Settings
-from chat_memory.storage import chat_work, memory_versions
+from chat_memory.storage import chat_work, memory_versions, refolds
 from chat_memory.storage.bell import Bell
 from chat_memory.storage.database import Database
 from chat_memory.storage.memory_versions import Version
+from chat_memory.tools.fold import fold
 from chat_memory.tools.forget import forget
 from chat_memory.tools.get_history import get_history
 from chat_memory.tools.get_memory import list_chats, read_memory
+from chat_memory.tools.past import read_past
+from chat_memory.tools.refold import refold
 from chat_memory.tools.revise_memory import OWN_WORD, revise_memory
 from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
 from tests.chaos.verdict import CURSORS, LEDGER, VERSIONS, Turned, by_chat, judge_cursor, read
-from tests.chats import key_of, until_somebody_waits
+from tests.chats import LEASE, claim_one, key_of, pass_time, until_somebody_waits
 from tests.prompts.said import propose
+from tests.summarizers import Broken, Transcript
 
 
 async def say(box: Toolbox, caller: Caller, chat_id: str, *said: str, after: str = "", key: str = "") -> Receipt:
@@ -214,6 +221,28 @@ async def test_nothing_is_written_where_nothing_can_be_carried(box: Toolbox, ali
         with pytest.raises(refusal):
             await say(box, alice, "new", "Hello.", after=source)
     assert (await get_history(box, alice, "new")).turns == ()
+
+
+async def test_what_was_carried_provisional_is_so_until_the_first_fold_here(box: Toolbox, alice: Caller) -> None:
+    """Without `degraded` in continue_chat nothing would say so; with the mark kept by the fold nothing would end it."""
+    refused = Broken(ModelRefusedError(provider="nobody", model="none", status=401))
+    away = replace(box, summarizer=refused, fallback=Extractive())
+    await say(box, alice, "old", "My name is Ana.", "We decided to paint the boat.")
+    await fold(away, await claim_one(box.db, "old"))
+    for new in ("well", "away"):
+        await say(box, alice, new, "My city is Oslo.", after="old")
+        assert (await read_memory(box, alice, new)).degraded
+    await fold(replace(box, summarizer=Transcript()), await claim_one(box.db, "well"))
+    assert not (await read_memory(box, alice, "well")).degraded
+    past = [await read_past(box, alice, "well", 3_000, version, evidence=False) for version in (1, 2)]
+    assert [memory.degraded for memory in past] == [True, False]
+    await fold(away, await claim_one(box.db, "away"))
+    pass_time(box.db, timedelta(hours=1))
+    bucket, token = key_of("away").bucket, uuid4()
+    (claim,) = await box.db.run(lambda session: refolds.claim_refolds(session, bucket, 1, LEASE, token, 3))
+    await refold(replace(box, summarizer=Transcript(), fallback=Extractive()), claim)
+    assert [version.replaces_version for version in await versions_of(box.db, "away")] == [None, None, 2]
+    assert not (await read_memory(box, alice, "away")).degraded
 
 
 async def test_a_chat_whose_turns_cannot_be_folded_now_is_not_carried_over(

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import pytest
 from pydantic import BaseModel
 
-from chat_memory.errors import BackwardRangeError, OwnerMismatchError, UnknownVersionError
+from chat_memory.errors import BackwardRangeError, OwnerMismatchError, PastQueryError, UnknownVersionError
 from chat_memory.models import Caller, Delta, Message, ProposedFact
 from chat_memory.prompts.wanted import Confirmation, Correction
 from chat_memory.replies import ChangeLine, DifferenceReply, Evidence, MemoryReply, VersionsReply
@@ -334,6 +334,18 @@ async def test_a_way_back_in_time_is_refused(box: Toolbox, alice: Caller) -> Non
         with pytest.raises(BackwardRangeError, match="since=2 comes after version=1"):
             await ask(box, alice, asked)
     assert await difference(box, alice, 2) == []
+
+
+async def test_a_query_in_the_past_is_refused_in_words(box: Toolbox, alice: Caller) -> None:
+    """Without _refuse_past the query would go unanswered without a word. Blank, it is none."""
+    for _ in range(2):
+        await say(box, alice, "My name is Ana.")
+    with pytest.raises(PastQueryError, match=r'and detail="versions" and version and since asks for its past'):
+        await get_memory(box, alice, CHAT, query="name", detail="versions", version=2, since=1)
+    for asked in (Asked("versions"), Asked(version=1), Asked(since=1)):
+        with pytest.raises(PastQueryError):
+            await get_memory(box, alice, CHAT, "name", 3_000, *asked)
+    assert await get_memory(box, alice, CHAT, " ", version=1) == await past(box, alice, 1)
 
 
 @pytest.mark.parametrize("asked", [Asked("versions"), Asked(version=1), Asked(since=1)])

@@ -8,13 +8,14 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from chat_memory.errors import IdempotencyConflictError, OwnerMismatchError
+from chat_memory.errors import IdempotencyConflictError, OwnerMismatchError, UnknownChatError
 from chat_memory.models import Caller, Message, NewTurn, chat_key
 from chat_memory.prompts import pacing
 from chat_memory.prompts.wanted import Confirmation, Correction
 from chat_memory.replies import Evidence, HistoryReply, MemoryReply
 from chat_memory.settings import Settings
-from chat_memory.storage import redaction_salts
+from chat_memory.storage import chat_work, lives, redaction_salts
+from chat_memory.storage.database import transaction
 from chat_memory.tools import redaction
 from chat_memory.tools.forget import forget
 from chat_memory.tools.get_history import get_history
@@ -26,6 +27,7 @@ from chat_memory.tools.revise_memory import revise_memory
 from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
+from tests.chats import until_somebody_waits
 
 DRAWN = "Ab3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5zA7bC9"
 """Looks random, opens nothing."""
@@ -446,6 +448,28 @@ async def test_a_verdict_is_redacted_as_the_turn_it_quotes(strict: Toolbox, alic
     assert (bare(new.value), bare(new.quote)) == ("[PHONE]", "My phone number is [PHONE]")
     assert new.value != old.value
     await revise_memory(strict, alice, "a", confirm=[Confirmation(id=new.id, seq=receipt.seq, quote=said)])
+
+
+async def test_a_verdict_on_a_chat_that_is_being_forgotten_leaves_no_salt(strict: Toolbox, alice: Caller) -> None:
+    """Without lock_chat in read_salt_of_chat the salt is written after the forgetting looked, and stays for ever."""
+    await update_memory(strict, alice, "a", user("My name is Ada."))
+    refused: list[UnknownChatError] = []
+
+    async def correct() -> None:
+        try:
+            correction = Correction(id="f1", seq=1, quote="ada@example.org", value="ada@example.org")
+            await revise_memory(strict, alice, "a", correct=[correction])
+        except UnknownChatError as error:
+            refused.append(error)
+
+    async with anyio.create_task_group() as group, strict.db.session() as session, transaction(session):
+        await chat_work.lock_chat(session, chat_key("alice", "a"), "alice")
+        for query in lives.DELETIONS.values():
+            await session.execute(query, *chat_key("alice", "a"))
+        group.start_soon(correct)
+        await until_somebody_waits(strict.db)
+    assert len(refused) == 1
+    assert await salts(strict) == 0
 
 
 async def test_a_query_finds_what_was_replaced(strict: Toolbox, alice: Caller) -> None:

@@ -32,6 +32,8 @@ from chat_memory.worker import Worker
 
 REOPEN_SECONDS = 2.0
 """Pause before a failed start is tried again; a call that arrives meanwhile is told what is wrong."""
+CUT_SECONDS = 5.0
+"""How long statements may take when the process ends: what they would have handed back, others find."""
 RESTART_SECONDS = 1.0
 """Pause before a background task that fell over starts again."""
 
@@ -136,13 +138,30 @@ def os_user() -> str:
 @asynccontextmanager
 async def background(box: Toolbox) -> AsyncGenerator[None]:
     """Listen to the bell, renew leases and, unless the settings say no, fold, for as long as the block runs."""
-    async with anyio.create_task_group() as group:
-        group.start_soon(_supervise, partial(box.bell.listen, box.settings.listen_url or box.db.url, box.db))
-        group.start_soon(_supervise, box.leases.run)
-        if box.settings.worker:
-            group.start_soon(_supervise, Worker(box).run)
-        yield
-        group.cancel_scope.cancel()
+    over = anyio.Event()
+    async with anyio.create_task_group() as end:
+        end.start_soon(_cut_off, box.db, over)
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(_supervise, partial(box.bell.listen, box.settings.listen_url or box.db.url, box.db))
+                group.start_soon(_supervise, box.leases.run)
+                if box.settings.worker:
+                    group.start_soon(_supervise, Worker(box).run)
+                yield
+                end.cancel_scope.cancel()
+        finally:
+            over.set()
+
+
+async def _cut_off(db: Database, over: anyio.Event) -> None:
+    """Wait for the end, and then not for a database that hangs: what is shielded loses its connection."""
+    try:
+        await anyio.sleep_forever()
+    finally:
+        with anyio.move_on_after(CUT_SECONDS, shield=True) as patience:
+            await over.wait()
+        if patience.cancelled_caught:
+            db.pool.terminate()
 
 
 async def _supervise(task: Callable[[], Awaitable[None]]) -> None:

@@ -161,7 +161,7 @@ class Database:
         try:
             return await self.pool.acquire()
         except GONE:
-            if self.revive is None:
+            if self.revive is None or self.pool.is_closing():
                 raise
             await self.revive()
             return await self.pool.acquire()

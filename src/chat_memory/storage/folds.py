@@ -47,7 +47,7 @@ class Writing:
     """How long after extraction stood in the model may look again."""
 
 
-Written: TypeAlias = timedelta | ChatMemoryError
+Written: TypeAlias = timedelta | Exception
 """How long the oldest turn of a fold had waited, or why nothing of it was written."""
 
 
@@ -122,7 +122,7 @@ class Folds:
             return await self.db.transact(lambda session: write_folds(session, writings))
         except DatabaseUnreachableError:
             raise
-        except ChatMemoryError as error:
+        except Exception as error:  # noqa: BLE001 - also of a memory that nobody can read any more
             if len(writings) == 1:
                 return [error]
             return [outcome for writing in writings for outcome in await self._write_looking([writing])]

@@ -36,7 +36,7 @@ order by page.version desc;
 
 -- name: read_past
 -- The memory as it was at a version, and how far it reached then: a version in the place of another covers that one's
--- turns again and reaches no further. Degraded as it was known then.
+-- turns again and reaches no further. Degraded as it was known then; what was carried over is so until the first fold.
 select conversation.owner, conversation.birth, known.first_version, known.last_version, past.*
 from chat_memory.conversations as conversation
 cross join lateral (
@@ -58,7 +58,7 @@ left join lateral (
             where stale.bucket = $1 and stale.chat = $2 and stale.version <= $3 and stale.degraded and not exists (
                 select from chat_memory.memory_versions as newer
                 where newer.bucket = $1 and newer.chat = $2 and newer.version <= $3
-                    and newer.replaces_version = stale.version
+                    and (newer.replaces_version = stale.version or stale.covers_seq = 0 and newer.covers_seq > 0)
             )
         ) as degraded
     from chat_memory.memory_versions as version

@@ -54,12 +54,13 @@ from claimed, (select now() + $3::interval as at) as clock
 where work.bucket = $1 and work.chat = claimed.chat;
 
 -- name: find_provisional
--- The oldest version extraction made that no other replaces, and the memory before it. None: nothing is left to look at.
+-- The oldest version extraction made that no other replaces, and the memory before it; what was carried over has no turns
+-- to look at. None: nothing is left.
 select stale.version, stale.from_seq, stale.covers_seq, stale.delta, stale.memory, before.memory as before
 from chat_memory.memory_versions as stale
 left join chat_memory.memory_versions as before
     on before.bucket = $1 and before.chat = $2 and before.version = stale.version - 1
-where stale.bucket = $1 and stale.chat = $2 and stale.degraded and not exists (
+where stale.bucket = $1 and stale.chat = $2 and stale.degraded and stale.covers_seq > 0 and not exists (
     select from chat_memory.memory_versions as newer
     where newer.bucket = $1 and newer.chat = $2 and newer.replaces_version = stale.version
 )
@@ -84,7 +85,7 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, now() 
 -- Where the turns begin that the model has yet to look at; null when it has seen all of them.
 select min(stale.from_seq) as refold_from
 from chat_memory.memory_versions as stale
-where stale.bucket = $1 and stale.chat = $2 and stale.degraded and not exists (
+where stale.bucket = $1 and stale.chat = $2 and stale.degraded and stale.covers_seq > 0 and not exists (
     select from chat_memory.memory_versions as newer
     where newer.bucket = $1 and newer.chat = $2 and newer.replaces_version = stale.version
 );

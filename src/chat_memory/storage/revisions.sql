@@ -7,7 +7,7 @@ where bucket = $1 and chat = $2 and call_id = $3;
 -- name: write_revision
 -- A version that folds no turn: its range is empty and stands where the cursor does, so that the versions still
 -- partition the folded turns. Whoever comes here holds the chat's lock; the cursor, a lease and its draft stay as they
--- are: a fold in flight finds a newer memory and asks the gate again.
+-- are: a fold in flight finds a newer memory and asks the gate again. Provisional is only one that carries such a memory over.
 with clock as materialized (
     select now() + $14::interval as at
 ),
@@ -16,7 +16,7 @@ kept as (
         bucket, chat, version, from_seq, covers_seq, replaces_version, delta, memory,
         summarizer, model, tokens_in, tokens_out, tokens_cached, cost_usd, degraded, created_at, call_id
     )
-    select $1, $2, $3, $4::integer + 1, $4, null, $5, $6, $7, '', 0, 0, 0, 0, false, clock.at, $8
+    select $1, $2, $3, $4::integer + 1, $4, null, $5, $6, $7, '', 0, 0, 0, 0, $15 and $7 = 'continue', clock.at, $8
     from clock
 )
 insert into chat_memory.chat_metadata as memory (

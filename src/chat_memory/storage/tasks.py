@@ -1,5 +1,6 @@
 """Calls that are answered later: which turns they wait for. How far those are is the cursor's."""
 
+import json
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID, uuid4
@@ -20,7 +21,10 @@ TaskStatus = Literal["working", "completed", "failed", "cancelled"]
 
 
 class Task(Frozen):
-    """A call that is answered later: done when turns `first_seq` to `last_seq` are folded."""
+    """A call that is answered later: done when turns `first_seq` to `last_seq` are folded.
+
+    `redacted` counts by kind what gave way to placeholders in them, None when nothing did.
+    """
 
     task_id: str
     tool: TaskTool
@@ -30,9 +34,12 @@ class Task(Frozen):
     status: TaskStatus
     created_at: datetime
     updated_at: datetime
+    redacted: dict[str, int] | None = None
 
 
-async def open_task(db: Database, key: ChatKey, owner: str, tool: TaskTool, span: Span) -> UUID | None:
+async def open_task(
+    db: Database, key: ChatKey, owner: str, tool: TaskTool, span: Span, *, redacted: dict[str, int] | None = None
+) -> UUID | None:
     """Keep a task for the turns of `span`, committed on return; None when the chat was forgotten meanwhile."""
 
     async def keep(session: Session) -> UUID | None:
@@ -40,7 +47,15 @@ async def open_task(db: Database, key: ChatKey, owner: str, tool: TaskTool, span
             return None
         task_id = uuid4()  # a try whose answer was lost leaves a row nobody knows, for an hour
         await session.execute(QUERIES["expire_tasks"], key.bucket, LIFETIME, session.drift)
-        values = (*key, task_id, tool, span.first_seq, span.last_seq, session.drift)
+        values = (
+            *key,
+            task_id,
+            tool,
+            span.first_seq,
+            span.last_seq,
+            session.drift,
+            json.dumps(redacted) if redacted else None,
+        )
         await session.execute(QUERIES["keep_task"], *values)
         return task_id
 
@@ -62,6 +77,7 @@ async def find_task(session: Session, key: ChatKey, owner: str, task_id: UUID) -
         status=_status(row),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        redacted=json.loads(row["redacted"]) if row["redacted"] else None,
     )
 
 

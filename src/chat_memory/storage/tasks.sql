@@ -1,12 +1,12 @@
 -- name: keep_task
 -- A call is answered with a task only after this commits. The caller holds the chat's lock: no task outlives its chat.
-insert into chat_memory.tasks (bucket, chat, task_id, tool, first_seq, last_seq, created_at)
-values ($1, $2, $3, $4, $5, $6, now() + $7::interval);
+insert into chat_memory.tasks (bucket, chat, task_id, tool, first_seq, last_seq, created_at, redacted)
+values ($1, $2, $3, $4, $5, $6, now() + $7::interval, $8);
 
 -- name: find_task
 -- One answer for everything that is not the caller's living task: no row. Foreign, forgotten, expired and invented ids
 -- cannot be told apart. When a finished one finished is read from the version that covers it.
-select task.tool, task.first_seq, task.last_seq, task.created_at, task.ended_as,
+select task.tool, task.first_seq, task.last_seq, task.created_at, task.ended_as, task.redacted,
     coalesce(task.ended_at, written.created_at, task.created_at) as updated_at,
     conversation.chat_id, work.done_seq, work.failed_at
 from chat_memory.tasks as task

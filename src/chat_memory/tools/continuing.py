@@ -1,7 +1,7 @@
 """Beginning a chat with what another one holds."""
 
 from chat_memory.errors import BegunOtherwiseError, NothingToCarryError, UnfoldedChatError, UnknownChatError
-from chat_memory.models import Caller, Memory, chat_key
+from chat_memory.models import Caller, chat_key
 from chat_memory.prompts.carrying import carry_over
 from chat_memory.prompts.tokens import count_memory
 from chat_memory.storage import conversations
@@ -30,8 +30,10 @@ async def continue_chat(box: Toolbox, caller: Caller, chat_id: str, source: str)
     key = chat_key(caller.owner, chat_id)
 
     async def carry(session: Session) -> Next:
-        admitted = carry_over(await _lock_folded(session, caller, source), source, box.settings.memory_tokens)
-        return Next(0, StoredMemory(1, admitted.memory), count_memory(admitted.memory), admitted.change)
+        held = await _lock_folded(session, caller, source)
+        admitted = carry_over(held.memory, source, box.settings.memory_tokens)
+        first = StoredMemory(1, admitted.memory, degraded=held.degraded)
+        return Next(0, first, count_memory(admitted.memory), admitted.change)
 
     if not await begin_continued(box.db, caller.owner, key, (chat_id, source), carry):
         await _has_begun(box, caller, chat_id, source)  # somebody else began it meanwhile: perhaps with another
@@ -45,7 +47,7 @@ async def _has_begun(box: Toolbox, caller: Caller, chat_id: str, source: str) ->
     return begun is not None
 
 
-async def _lock_folded(session: Session, caller: Caller, source: str) -> Memory:
+async def _lock_folded(session: Session, caller: Caller, source: str) -> StoredMemory:
     """Hold a memory that covers all its chat's turns: what is pending would not be carried over, and not be missed."""
     ground = await lock_ground(session, chat_key(caller.owner, source), caller.owner)
     if ground is None:
@@ -55,4 +57,4 @@ async def _lock_folded(session: Session, caller: Caller, source: str) -> Memory:
         raise UnfoldedChatError(chat_id=source, pending=pending)
     if not memory.user_confirmed and not memory.general_summary:
         raise NothingToCarryError(chat_id=source)
-    return memory
+    return ground.stored

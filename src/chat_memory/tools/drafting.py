@@ -188,7 +188,8 @@ async def _admit(
     )
     said = sum(len(turn.content) for turn in cited.values())
     admitted = await run_paced(decide, said + _count_characters(draft.delta))
-    after = StoredMemory(version, admitted.memory, degraded=stored.degraded or draft.degraded)
+    still_degraded = stored.degraded and claim.cursor.done_seq > 0  # what was carried over this fold has looked at
+    after = StoredMemory(version, admitted.memory, degraded=still_degraded or draft.degraded)
     return Next(stored.version, after, count_memory(admitted.memory), admitted.change)
 
 

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from chat_memory.errors import PastQueryError
 from chat_memory.models import Caller, chat_key
 from chat_memory.prompts.pacing import run_paced
 from chat_memory.replies import ChatLine, ChatListReply, DifferenceReply, MemoryReply, VersionsReply
@@ -44,6 +45,8 @@ async def get_memory(
     """
     if not chat_id:
         return await list_chats(box, caller, max_tokens)
+    if query.strip():
+        _refuse_past(detail, version, since)
     if detail == "versions":
         return await list_versions(box, caller, chat_id, max_tokens, version=version, since=since)
     if since:
@@ -75,6 +78,13 @@ async def read_memory(
     return await run_paced(
         lambda: fill(recollection=Recollection.of(query, snapshot.read_ledger())), len(snapshot.ledger)
     )
+
+
+def _refuse_past(detail: Detail, version: int, since: int) -> None:
+    """Refuse to leave a query unanswered: what lies in the past is not searched."""
+    named = {'detail="versions"': detail == "versions", "version": version, "since": since}
+    if past := " and ".join(name for name, asked in named.items() if asked):
+        raise PastQueryError(past=past)
 
 
 async def list_chats(box: Toolbox, caller: Caller, max_tokens: int = DEFAULT_TOKENS) -> ChatListReply:

@@ -8,7 +8,8 @@ from typing import NamedTuple, TypeVar
 
 import anyio
 
-from chat_memory.models import Caller, ChatKey, NewTurn
+from chat_memory.errors import UnknownChatError
+from chat_memory.models import Caller, ChatKey, NewTurn, chat_key
 from chat_memory.prompts.pacing import run_paced
 from chat_memory.prompts.wanted import Confirmation, Correction, Verdicts
 from chat_memory.storage import redaction_salts
@@ -51,12 +52,18 @@ async def redact(box: Toolbox, caller: Caller, key: ChatKey, turns: Sequence[New
     )
 
 
-async def redact_verdicts(box: Toolbox, caller: Caller, key: ChatKey, wanted: Verdicts) -> Verdicts:
-    """Replace in quotes and values what was replaced in the turns they are of, so that they stand there again."""
+async def redact_verdicts(box: Toolbox, caller: Caller, chat_id: str, wanted: Verdicts) -> Verdicts:
+    """Replace in quotes and values what was replaced in the turns they are of, so that they stand there again.
+
+    Raises:
+        UnknownChatError: there is no such chat, perhaps not any more: nothing of it is made.
+    """
     texts = [one.quote for one in (*wanted.confirm, *wanted.correct)] + [one.value for one in wanted.correct]
     if not any(await _search(box, texts)):
         return wanted
-    salt = await redaction_salts.read_salt(box.db, key, caller.owner)
+    salt = await redaction_salts.read_salt_of_chat(box.db, chat_key(caller.owner, chat_id), caller.owner)
+    if salt is None:
+        raise UnknownChatError(chat_id=chat_id)
     personal = box.settings.redact == "pii"
     confirm = tuple(_redact_verdict(one, salt, personal=personal) for one in wanted.confirm)
     correct = tuple(_redact_verdict(one, salt, personal=personal) for one in wanted.correct)

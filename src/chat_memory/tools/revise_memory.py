@@ -31,7 +31,6 @@ from chat_memory.tools.ownership import refuse_other_owner
 from chat_memory.tools.parameters import ChatId, Confirm, Correct, Reject, Restore
 from chat_memory.tools.past import unknown_version
 from chat_memory.tools.redaction import redact_verdicts
-from chat_memory.tools.summarize import read_cursor
 from chat_memory.tools.toolbox import Toolbox
 
 OWN_WORD = "memory:confirm"
@@ -64,8 +63,7 @@ async def revise_memory(
     """
     key = chat_key(caller.owner, check_chat_id(chat_id))
     wanted = read_verdicts(confirm, correct, reject, restore)
-    await read_cursor(box, caller, chat_id)  # a chat that is not there gets no salt
-    case = _Case(box, caller, chat_id, key, await redact_verdicts(box, caller, key, wanted), restore)
+    case = _Case(box, caller, chat_id, key, await redact_verdicts(box, caller, chat_id, wanted), restore)
     asked = await case.ask()
     revised = await revisions.revise(
         box.db, caller.owner, key, "restore" if restore else "verdict", partial(case.decide, asked=asked)

@@ -36,7 +36,8 @@ async def start_update(
     receipt = await update_memory(box, caller, chat_id, wait_seconds=grace, **said)
     if not wait_seconds or receipt.status == "complete":
         return receipt
-    return await _open(box, caller, "update_memory", chat_id, Span(receipt.first_seq, receipt.seq)) or receipt
+    span = Span(receipt.first_seq, receipt.seq)
+    return await _open(box, caller, "update_memory", chat_id, span, redacted=receipt.redacted) or receipt
 
 
 async def start_summarize(box: Toolbox, caller: Caller, chat_id: str, *, wait_seconds: float) -> MemoryReply | Task:
@@ -94,12 +95,15 @@ async def read_reply(box: Toolbox, caller: Caller, task: Task) -> Receipt | Memo
         seq=task.last_seq,
         pending=0,
         estimated_completion=task.updated_at,
+        redacted=task.redacted,
     )
 
 
-async def _open(box: Toolbox, caller: Caller, tool: TaskTool, chat_id: str, span: Span) -> Task | None:
+async def _open(
+    box: Toolbox, caller: Caller, tool: TaskTool, chat_id: str, span: Span, *, redacted: dict[str, int] | None = None
+) -> Task | None:
     key = chat_key(caller.owner, chat_id)
-    number = await tasks.open_task(box.db, key, caller.owner, tool, span)
+    number = await tasks.open_task(box.db, key, caller.owner, tool, span, redacted=redacted)
     if number is None:
         return None
     log(Event.TASK_OPENED, tool=tool, bucket=key.bucket)
