@@ -33,10 +33,10 @@ _ATTRIBUTES: tuple[_Attribute, ...] = tuple(
     (lexicon(labels), re.compile(rf"(?:^|\s)(?:{cue})"))
     for labels, cue in (
         ("name nickname first last full", r"(?:call|named|i am |i'm )"),
-        ("home city town residence hometown", r"(?:li(?:ve|ves|ved|ving) |based |resid|moved |my home)"),
+        ("home city town residence hometown", r"(?:li(?:ve|ves|ved|ving) |based |resid|moved |relocated |my home)"),
         ("employer company workplace", r"(?:work|employ|job\b)"),
         ("job occupation profession role", r"(?:work\w* as |i am |i'm |job\b)"),
-        ("diet dietary", r"(?:i am |i'm |eat )"),
+        ("diet dietary", r"(?:i am |i'm |we are |we're |eat )"),
         ("age", r"(?:\d+ years |i am \d|i'm \d|turn)"),
         ("language", r"(?:speak|answer|in )"),
         ("preference preferred prefers favourite favorite", r"(?:prefer|favo)"),
@@ -167,10 +167,19 @@ def _claims(key: str, label: Sequence[str], value: str) -> list[str]:
 
 
 def _foreign(label: Sequence[str], spoken: Sequence[str], attributes: Sequence[_Attribute]) -> list[str]:
-    """Name the words of a label that neither its quote says nor an attribute the quote shows stands for."""
-    stems = {stem(word) for word in spoken}
+    """Name the words of a label that neither its quote says nor an attribute the quote shows stands for.
+
+    Whose attribute it is stands before what shows it: `sister home` is in `my sister lives in Rome`.
+    """
+    stems = [stem(word) for word in spoken]
     joined = " ".join(spoken)
-    shown = [labels for labels, cue in attributes if cue.search(joined)]
+    owners = [word for word in label if not any(word in labels for labels, _ in _ATTRIBUTES) and stem(word) in stems]
+    starts = [len(" ".join(spoken[: stems.index(stem(word))])) for word in owners]
+    shown = [
+        labels
+        for place, (labels, cue) in enumerate(attributes)
+        if (found := cue.search(joined)) and (not starts or place >= _VERBAL or min(starts) < found.start())
+    ]
     return [
         word
         for word in label
