@@ -66,6 +66,58 @@ def test_only_types_written_in_one_way_are_offered(old: str, asked: str) -> None
     assert find_offer(asked, old, "Yes.") == ""
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Yes, I'll ask my boss first.",
+        "Ok so my dog is sick.",
+        "Great question",
+        "Right now I am busy",
+        "Fine, forget it.",
+        "Yes, keep the old time.",
+        "Ok. Let me think about it.",
+        "Sure. If Bob comes.",
+        '"Yes."',
+        "> yes",
+        "Ok, that is too late",
+    ],
+)
+def test_what_begins_with_a_yes_and_says_something_else_takes_no_offer(answer: str) -> None:
+    """Fails without _AGREES, _HEDGES, the condition or _QUOTES in takes."""
+    assert find_offer(DECLINED, "6 pm", answer) == ""
+
+
+@pytest.mark.parametrize(
+    ("old", "asked"),
+    [
+        ("17:15", "I could not reach them. Your appointment is at 5:15 pm, right?"),
+        ("after 17:00", "Sorry, 17:00 is full. How about 17:30?"),
+        ("6 pm", "I'm sorry to hear that. The shop closes at 5 pm."),
+        ("6 pm", "It can't be moved to 7:30 pm. Ok?"),
+        ("6 pm", "6 pm is full, and so is 7:30 pm. Shall I go on?"),
+    ],
+)
+def test_what_is_the_same_or_not_to_be_had_is_no_offer(old: str, asked: str) -> None:
+    """Fails without same_time, is_bound or _is_offered in find_offer."""
+    assert find_offer(asked, old, "Yes.") == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ("My meeting is at 3 pm.", "Sorry, no train then. There is one at 5:30 pm, shall I book it?"),
+        ("I have a meeting at 3 pm.", "Sorry, no train then. There is one at 5:30 pm, shall I book it?"),
+        ("I wake up at 6 am.", "Sorry, the gym is busy. There is a class at 7 pm, shall I book it?"),
+        ("Football practice is at 3 pm.", "Sorry, I have no calendar. Do you want a reminder at 2 pm?"),
+        ("Call me at 3 pm.", "Sorry, the train at 5 pm is full. How about 5:30 pm?"),
+    ],
+)
+async def test_an_offer_of_something_else_displaces_nothing(said: str, asked: str) -> None:
+    """Fails without is_spoken_of, its verbs or its subject, or `beside` in find_displaced."""
+    steps = await remember([[turn(1, said), turn(2, asked, "assistant")], [turn(3, "Yes, please.")]])
+    assert steps[-1].memory.user_confirmed == steps[0].memory.user_confirmed != ()
+
+
 def test_a_yes_that_opens_a_fold_needs_what_was_asked() -> None:
     assert needs_question([turn(3, "Yes, please."), turn(4, "Done.", "assistant")])
     assert not needs_question([turn(3, "My name is Ann."), turn(4, "Yes.")])

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from chat_memory.models import Fact, ProposedFact, Turn
-from chat_memory.prompts.scopes import marker
+from chat_memory.prompts.clauses import read
+from chat_memory.prompts.clocks import is_bound, same_time
+from chat_memory.prompts.scopes import TAKES_BACK, marker
 from chat_memory.prompts.sentences import split_sentences
-from chat_memory.prompts.spans import SpanType, find_spans, kind_of
-from chat_memory.prompts.values import find_runs
+from chat_memory.prompts.spans import Span, SpanType, find_spans, kind_of
+from chat_memory.prompts.subjects import is_spoken_of
 from chat_memory.prompts.words import lexicon, words
 
 Stated = TypeVar("Stated", Fact, ProposedFact, Fact | ProposedFact)
@@ -16,6 +18,7 @@ OFFERED: frozenset[SpanType] = frozenset({"time"})
 """Types of which an offer is compared: a date is written in too many ways to say that another one is meant."""
 ANSWER_CHARS = 300
 """Longest turn that is taken for a yes, characters: a longer one says more than that."""
+_QUOTES = frozenset('"<>`\u201c\u201d\u00ab\u00bb')
 OFFER_CHARS = 1000
 """Longest turn an offer is looked for in, characters."""
 _YES = re.compile(
@@ -29,6 +32,23 @@ _YES = re.compile(
 )
 _RECONSIDERS = lexicon("actually instead wait rather but unless if later")
 """With one of these a yes is not the whole answer."""
+_HEDGES = TAKES_BACK | lexicon(
+    "think ask check know guess keep leave late early hate hold maybe perhaps until tell show"
+)
+"""With one of these nothing is settled yet."""
+_AGREES = lexicon(
+    "yes yea yeah yep yup correct right exactly indeed sure ok okay great perfect fine absolutely definitely thank"
+    " thanks you please i i'm i'll i'd can could will would 'll 's 'd is its it's am be do make take try go ahead like"
+    " love want book reserve get buy again that it this one works work sounds good also too well as that'll"
+    " it'll for with me us my so then very much just out great wonderful excellent lovely awesome the a"
+)
+"""A yes of nothing but these, and a word or two behind `that` or `the`, is one to what was asked."""
+_NAMED = re.compile(r"\b(?:that|this|the|a) \w+(?: \w+)?$")
+_OPEN_HOURS = lexicon(
+    "close closes closed closing open opens opening serve serves served until till full booked taken sold unavailable"
+    " nor neither"
+)
+"""In the clause of a time these say that it is no offer."""
 _DECLINES = re.compile(
     r"\b(?:sorry|apologi[sz]e|unfortunately|afraid|regret|unable|unavailable|fully booked|sold out|instead|alternative"
     r"|(?:could|was|were|is|does) ?(?:n['\u2019]?t|not)|can(?:['\u2019]?t| ?not)"
@@ -48,30 +68,57 @@ def accepts(content: str) -> str:
     return sentences[0]
 
 
+def takes(content: str) -> bool:
+    """Tell whether a turn takes what was offered, and says no more of that: `ok, I'll ask Bob` does not."""
+    agreed = accepts(content)
+    if not agreed or not _QUOTES.isdisjoint(content):
+        return False
+    spoken = words(content)
+    told = _NAMED.sub("", " ".join(words(agreed))).split()
+    return _HEDGES.isdisjoint(spoken) and marker("condition", spoken) < 0 and _AGREES.issuperset(told)
+
+
 def find_offer(asked: str, old: str, answer: str) -> str:
     """Find the value that an answer accepts in the place of `old`: the last of its type in a turn that declines.
 
-    Empty when the turn declines nothing, or the answer has a value of that type of its own.
+    Empty when the turn declines nothing, when that value is the old one or no offer, or the answer has one of its own.
     """
     kind = kind_of(old)
-    if kind not in OFFERED or len(asked) > OFFER_CHARS or not _DECLINES.search(asked) or not accepts(answer):
+    if kind not in OFFERED or is_bound(old) or len(asked) > OFFER_CHARS or not _DECLINES.search(asked):
         return ""
-    offered = [span.text for span in find_spans(asked) if span.kind == kind]
-    told = any(span.kind == kind for span in find_spans(answer))
-    return offered[-1] if offered and not told and words(offered[-1]) != words(old) else ""
+    offered = _times(asked)
+    told = _times(answer)
+    if not offered or told or not takes(answer) or same_time(offered[-1].text, old):
+        return ""
+    return offered[-1].text if _is_offered(asked, offered[-1]) else ""
 
 
 def find_displaced(asked: str, answer: str, stated: Sequence[Stated]) -> tuple[Stated, str] | None:
     """Find what was stated that an answer gives up, and the offered value: what the offer names, else the latest.
 
-    None when nothing was offered in its place, or when it is unclear which of several.
+    None when nothing was offered in its place, when it is unclear which of several, or when the turn is about
+    something else: it has another time, or nothing that the latest is of.
     """
     offers = [(fact, offer) for fact in stated if (offer := find_offer(asked, fact.value, answer))]
-    spoken = words(asked)
-    named = [each for each in offers if find_runs(each[0].value, spoken)]
+    beside = [span.text for span in _times(asked)[:-1]]
+    named = [each for each in offers if any(same_time(each[0].value, time) for time in beside)]
     newest = max((fact.source_seq for fact, _ in offers), default=0)
-    latest = named or [each for each in offers if each[0].source_seq == newest]
-    return latest[0] if len(latest) == 1 else None
+    latest = named or [each for each in offers if each[0].source_seq == newest and not beside]
+    if len(latest) != 1 or not (named or is_spoken_of(latest[0][0], words(asked))):
+        return None
+    return latest[0]
+
+
+def _times(text: str) -> list[Span]:
+    return [span for span in find_spans(text) if span.kind in OFFERED]
+
+
+def _is_offered(asked: str, span: Span) -> bool:
+    """Tell whether the clause of a time offers it, and does not say that something is not to be had or closes then."""
+    reading = read(asked)
+    clause = next((each for each in reversed(reading.clauses) if reading.found[each.start].start <= span.start), None)
+    spoken = [word.text for word in reading.found[clause.start : clause.end]] if clause is not None else []
+    return marker("negation", spoken) < 0 and _OPEN_HOURS.isdisjoint(spoken)
 
 
 def needs_question(turns: Sequence[Turn]) -> bool:

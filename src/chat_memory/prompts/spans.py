@@ -7,7 +7,7 @@ from typing import Literal
 
 SpanType = Literal["email", "url", "money", "date", "time", "phone", "count", "number"]
 
-_NUMBER_WORDS = (
+NUMBER_WORDS = (
     "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|hundred"
 )
 _MONTH = (
@@ -15,7 +15,7 @@ _MONTH = (
     r"|nov(?:ember)?|dec(?:ember)?)"
 )
 _DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
-_CLOCK = rf"(?:[01]?\d(?:[:.][0-5]\d)?|2[0-3](?:[:.][0-5]\d)?|(?:{_NUMBER_WORDS})\b)"
+_CLOCK = rf"(?:[01]?\d(?:[:.][0-5]\d)?|2[0-3](?:[:.][0-5]\d)?|(?:{NUMBER_WORDS})\b)"
 _DAYTIME = r"(?:in\sthe\s(?:early\s|late\s)?(?:morning|afternoon|evening|night)|at\snight)\b"
 _ORDINAL = (
     rf"\d{{1,2}}(?:st|nd|rd|th)(?!\s(?:of\s)?{_MONTH}\b)(?:\sof\s(?:this|next)\smonth\b|"
@@ -37,12 +37,12 @@ _PATTERNS: dict[SpanType, str] = {
     "time": rf"\b(?:(?:half|quarter)\s(?:past|to)\s)?{_CLOCK}(?:\so['\u2019]clock)?\s{_DAYTIME}"
     rf"|\b(?:half|quarter)\s(?:past|to)\s{_CLOCK}\b"
     rf"|\b(?:morning|afternoon|evening|night)\s{_CLOCK}\b"
-    rf"|\b(?:{_NUMBER_WORDS})\s(?:am|pm)\b"
+    rf"|\b(?:{NUMBER_WORDS})\s(?:am|pm)\b"
     r"|\b\d{1,2}(?:[:.]\d{2})?\s?(?:am|pm|a\.m|p\.m)\b|\b(?:[01]?\d|2[0-3]):[0-5]\d\b|\b(?:noon|midnight)\b",
     "phone": r"\[PHONE_[0-9a-f]{8}\]|(?<![\w.])\+?\(?\d{1,5}\)?(?:[ .-]?\d{2,5}){2,5}(?![\w-])",
-    "count": rf"\b(?:\d{{1,6}}|{_NUMBER_WORDS})\s(?:[a-z]{{3,20}}s|people|children|men|women)\b"
+    "count": rf"\b(?:\d{{1,6}}|{NUMBER_WORDS})\s(?:[a-z]{{3,20}}s|people|children|men|women)\b"
     rf"|\b(?:1|one|a single)\s(?!(?:{_NOT_COUNTED})\b)[a-z]{{3,20}}\b",
-    "number": rf"\b(?:\d{{1,6}}|{_NUMBER_WORDS})\b(?![\w/%.]\d)",
+    "number": rf"\b(?:\d{{1,6}}|{NUMBER_WORDS})\b(?![\w/%.]\d)",
 }
 _SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _PATTERNS.items()), re.IGNORECASE)
 _RANGE = re.compile(r"\s*(?:or|and|to|through|until|[-\u2013/])\s*(?:the\s)?", re.IGNORECASE)

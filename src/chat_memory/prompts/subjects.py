@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import takewhile
 
-from chat_memory.models import Fact
+from chat_memory.models import Fact, ProposedFact
 from chat_memory.prompts.names import FUNCTION_WORDS, WEAK_WORDS
 from chat_memory.prompts.scopes import INTERJECTIONS
 from chat_memory.prompts.statements import NO_HEADS
@@ -17,6 +17,11 @@ _DEFINITE = lexicon("the this that my our")
 """So do these before a noun that is not the subject: `make the reservation for 8 pm`."""
 _OPENS = _DEFINITE | lexicon("a an his her their another some any every each other both")
 """At the beginning of a clause these open its subject."""
+_DOERS = frozenset({"i", "we"})
+_WISHES = lexicon(
+    "want need would will shall am are have had could can prefer wish plan hope like go leave depart meant"
+)
+"""What else the user does is a thing too: `I wake up at 6 am`."""
 _NO_THINGS = (
     NO_HEADS
     | FUNCTION_WORDS
@@ -45,6 +50,19 @@ def brings_up(fact: Fact, spoken: Sequence[str], value: str) -> bool:
     if subject or not _POINTS.isdisjoint(rest):
         return False
     return any(_DEFINITE.isdisjoint(rest[max(place - 2, 0) : place]) for place in things)
+
+
+def is_spoken_of(fact: Fact | ProposedFact, spoken: Sequence[str]) -> bool:
+    """Tell whether words may be about what a fact is of: the things its quote has, as `my meeting`, are named again."""
+    told, value = words(fact.quote), frozenset(words(fact.value))
+    opened = [place + 1 for place, word in enumerate(told) if word in _OPENS]
+    phrases = [takewhile(lambda word: word not in FUNCTION_WORDS and word not in value, told[at:]) for at in opened]
+    does = [
+        told[place + 1] for place, word in enumerate(told[:-1]) if word in _DOERS and told[place + 1] not in _WISHES
+    ]
+    subject = told[: told.index("is")] if "is" in told else []
+    things = {stem(word) for phrase in (*phrases, does, subject) for word in phrase if _is_thing(word)}
+    return not things or not things.isdisjoint(map(stem, spoken))
 
 
 def _subject(spoken: Sequence[str]) -> list[str]:
