@@ -2,11 +2,15 @@
 
 import pytest
 
+from chat_memory.prompts.attributes import Marked
 from chat_memory.prompts.clauses import read
 from chat_memory.prompts.quotes import prove
 from tests.prompts.said import fold, propose, turn, values
 
 OTHERS = [
+    ("budget", "800 euros", "Bob can set the budget to 800 euros."),
+    ("budget", "800 euros", "They raised the budget to 800 euros."),
+    ("employer", "standing desk", "I work at a standing desk."),
     ("home", "Oslo", "Bob moved to Oslo."),
     ("home", "Oslo", "I moved my car to Oslo."),
     ("home", "Oslo", "I moved the meeting to Oslo."),
@@ -235,6 +239,10 @@ OTHERS = [
 ]
 """Key, value and a true sentence that does not say so of the user."""
 OWN = [
+    ("budget", "800 euros", "Could you set the budget to 800 euros?"),
+    ("budget", "600 euros", "Let's raise the budget to 600 euros."),
+    ("budget", "600 euros", "Increase my travel budget to 600 euros please."),
+    ("employer", "clinic", "I work at a clinic."),
     ("home", "Rome", "I live in Rome."),
     ("home", "Rome", "I moved to Rome last year."),
     ("home", "Rome", "I have lived in Rome since 2010."),
@@ -456,6 +464,14 @@ def test_a_true_quote_of_something_else_shows_no_attribute(key: str, value: str,
 def test_what_users_say_of_themselves_is_their_attribute(key: str, value: str, said: str) -> None:
     """Removing the cue that shows it makes this fail."""
     assert prove(key, value, said, read(said)).reason == ""
+
+
+def test_a_cue_reads_no_endless_word() -> None:
+    """Without _LETTERS this fails: a cue looked for a sign from each letter, 200,000 digits took minutes."""
+    reading = read("My phone " + "1" * 200_000 + " is 5551234567")
+    marked = Marked.of(reading.found, range(len(reading.found)), range(4, 5))
+    assert marked.text.endswith("is <5551234567>")
+    assert len(marked.text) < 200
 
 
 def test_what_an_attribute_is_not_shown_by_is_an_assumption_with_the_reason() -> None:

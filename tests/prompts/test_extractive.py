@@ -444,6 +444,8 @@ async def test_the_largest_turn_is_bounded(content: str) -> None:
 @pytest.mark.parametrize(
     ("contents", "facts"),
     [
+        (("My meeting is at 3 pm.", "Oops I meant 4 pm."), {"meeting time": "4 pm"}),
+        (("My email is a@example.com", "Actually use b@example.com"), {"email": "b@example.com"}),
         (("We meet the day after tomorrow.", "On second thought make it the 1st of May."), {"meet date": "1st of May"}),
         (("Book it for eight days.", "No. Please change the duration to 9 days."), {"days": "9 days"}),
         (("The hotel is from May 1.", "I'm sorry, the hotel has to be from May 3."), {"from date": "from May 3"}),

@@ -46,6 +46,7 @@ def test_a_yes_is_one_that_nothing_is_said_against(content: str, agreed: str) ->
         (DECLINED, "Yes.", "7:30 pm"),
         ("I could not get the 6 pm. There is one at 7:30 pm, for $12.", "That works.", "7:30 pm"),
         ("How about 7:30 pm instead?", "Sure.", "7:30 pm"),
+        ("6 pm is full, is 7:30 pm ok?", "Sure.", "7:30 pm"),
         ("So that is a table at 7:30 pm?", "Yes.", ""),  # declines nothing
         (DECLINED, "Yes, or at 8 pm.", ""),  # has a time of its own
         (DECLINED, "No.", ""),

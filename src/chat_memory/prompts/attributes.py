@@ -19,7 +19,9 @@ class Marked(NamedTuple):
     def of(cls, found: Sequence[Word], stretch: range, stands: range) -> Self:
         """Mark the words of a turn at `stands` among those of a `stretch`, as far as they are near."""
         start, end = max(stretch.start, stands.start - _BEFORE), min(stretch.stop, stands.stop + _AFTER)
-        before, after = ([word.text for word in found[a:b]] for a, b in ((start, stands.start), (stands.stop, end)))
+        before, after = (
+            [word.text[:_LETTERS] for word in found[a:b]] for a, b in ((start, stands.start), (stands.stop, end))
+        )
         value = [word.text for word in found[stands.start : stands.stop]]
         light = _LIGHT.issuperset(before) and _LIGHT.issuperset(after)
         while len(value) > 1 and value[0] in _LEADS:
@@ -30,6 +32,8 @@ class Marked(NamedTuple):
 
 _BEFORE, _AFTER = 24, 8
 """How far around a value its clause is read, words: what stands further away does not show whose it is."""
+_LETTERS = 64
+"""How much of a word around it, characters: a cue looks for a sign in a word from each of its places."""
 _KINDS_OF_OWN = lexicon("work home office personal private business contact current new main own full real legal")
 """Beside a label these leave it the user's own: `work email`."""
 _TIMELY = frozenset(map(strip_ending, ("deadline", "due", "from", "to", "budget", "total")))

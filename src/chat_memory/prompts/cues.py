@@ -30,6 +30,7 @@ _STILL = (
 )
 _AT_LEAD = rf"^(?:(?:{'|'.join(sorted(INTERJECTIONS))}|the) )*"
 _KIND = r"(?:(?:own|new|current|full|first|last|real|legal|total|whole|max|maximum|final|work|home|personal|private) )*"
+_ASKED = rf"{_AT_LEAD}(?:(?:let 's|let us|(?:can|could|would|will) you(?: please)?|i'd like to|(?:i|we) want to) )?"
 _IS = (
     r"(?: (?:(?:was|were)(?= (?:moved|changed|pushed|extended|raised|reduced|lowered|set|updated))"
     r"|is|'s|are|am|be|will|would|has|have|been|got|now|still|just|actually|also|only|exactly|changed|moved"
@@ -84,6 +85,9 @@ _NO_JOBS = (
     "(?:patient|tourist|parent|kid|child|bit|little|lot|fan|mess|vegan|vegetarian|pescatarian|beginner|newcomer|guest|customer|stranger|friend|member"
     r"|user|week|day|month|year|minute|mother|father|man|woman|person)\b"
 )
+_NO_EMPLOYERS = (
+    r"(?:\w+ )?(?:desk|table|computer|laptop|screen|pace|time)\b|home|night|free|fun|least|all|now|once|myself|\d"
+)
 _DIETS = (
     r"(?:(?:an?|strict|strictly|not|mostly) )*(?:vegan|vegetarian|pescatarian|flexitarian|omnivore|carnivore|keto|paleo"
     r"|halal|kosher|c(?:o)?eliac|[a-z]+ (?:free|intolerant)|allergic)\b"
@@ -135,7 +139,8 @@ CLAIMS = (
         "employer company workplace",
         _named("employer|company|workplace|job"),
         rf"(?:{_I}{_STILL} work(?:ed|ing)?|{_AM}{_STILL} (?:working|employed))(?: as (?:an? )?[a-z]+(?: [a-z]+)?)?"
-        r"(?: full time| part time)? (?:at|for|by) (?:the )?<(?!(?:home|night|free|fun|least|all|now|once|myself|\d))",
+        r"(?: full time| part time)? (?:at|for|by) (?:the |an? )?"
+        rf"<(?!{_NO_EMPLOYERS})",
         rf"{_I}{_STILL} (?:have|got|took|found|started)(?: (?:a|an|my|the|new))* job (?:at|with) <",
     ),
     _claim(
@@ -179,6 +184,8 @@ CLAIMS = (
     _claim(
         "budget",
         _named(r"(?:travel |daily |monthly |overall )?budget"),
+        rf"{_ASKED}(?:set|change|update|raise|increase|lower|reduce|cut|bump|keep|put) (?:the|my|our) {_KIND}budget"
+        r"(?: (?:back|up|down))?(?: for(?: [a-z']+){1,3}?)? (?:to|at) <",
         rf"(?:{_WE}|{_AT_LEAD}|with|on|within|set)(?: (?:have|had|got|am|are|with|on|set|a|an|the|travel|total|max))*"
         rf" budget of{_UP_TO}{_SUM}",
         r"> (?:[a-z]+ )?budget\b",

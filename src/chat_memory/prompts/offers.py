@@ -52,7 +52,8 @@ _OPEN_HOURS = lexicon(
 _DECLINES = re.compile(
     r"\b(?:sorry|apologi[sz]e|unfortunately|afraid|regret|unable|unavailable|fully booked|sold out|instead|alternative"
     r"|(?:could|was|were|is|does) ?(?:n['\u2019]?t|not)|can(?:['\u2019]?t| ?not)"
-    r"|not (?:able|available|successful|possible|made|completed)|nothing available)\b",
+    r"|not (?:able|available|successful|possible|made|completed)|nothing available"
+    r"|(?:is|are) (?:already )?(?:full|taken|booked))\b",
     re.IGNORECASE,
 )
 """What says that something could not be had as it was wanted."""
@@ -118,7 +119,7 @@ def _is_offered(asked: str, span: Span) -> bool:
     reading = read(asked)
     clause = next((each for each in reversed(reading.clauses) if reading.found[each.start].start <= span.start), None)
     spoken = [word.text for word in reading.found[clause.start : clause.end]] if clause is not None else []
-    return marker("negation", spoken) < 0 and _OPEN_HOURS.isdisjoint(spoken)
+    return marker("negation", spoken) < 0 and _OPEN_HOURS.isdisjoint(spoken) and "so is" not in " ".join(spoken)
 
 
 def needs_question(turns: Sequence[Turn]) -> bool:

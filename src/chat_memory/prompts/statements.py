@@ -106,7 +106,7 @@ _WEAK_NOUNS = lexicon(
     " yeah yes okay sure thanks please find search also sorry actually instead it'll i'll been around morning evening"
     " afternoon night date time month week three four five six seven eight nine ten two too more until till after"
     " before change again only per day days its it is are will did does how who why him her his she their try now new"
-    " off all way say see day got put let may might should must each very our mine your those these"
+    " off all way say see day got use put let may might should must each very our mine your those these"
 )
 _OWN_NOUNS: dict[SpanType, frozenset[str]] = {
     "date": lexicon("deadline birthday anniversary"),

@@ -30,7 +30,7 @@ _NO_THINGS = (
     | STOP_WORDS
     | lexicon(
         "change changed changing move moved switch switched update updated correct correction mean meant wrong rather"
-        " different else other another again set push pushed going pm am o'clock noon midnight total let us he"
+        " different else other another again use set push pushed going pm am o'clock noon midnight total let us he"
     )
 )
 
