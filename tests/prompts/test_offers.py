@@ -4,12 +4,18 @@ import pytest
 
 from chat_memory.models import Memory, Role, Turn
 from chat_memory.prompts.gate import Admitted
-from chat_memory.prompts.offers import accepts, find_displaced, find_offer, needs_question
+from chat_memory.prompts.offers import accepts, find_displaced, needs_question
 from tests.prompts.said import fold, known, propose, turn, values
 from tests.prompts.test_extractive import remember
 
 DECLINED = "Sorry, 6 pm is full. How about 7:30 pm?"
 STATED = Memory(user_confirmed=(known("table time", "6 pm"), known("deadline", "May 9")))
+
+
+def find_offer(asked: str, old: str, answer: str) -> str:
+    """The value an answer takes in the place of an old one; empty when none."""
+    displaced = find_displaced(asked, answer, [known("time", old)])
+    return displaced[1] if displaced is not None else ""
 
 
 @pytest.mark.parametrize(
@@ -57,7 +63,7 @@ def test_a_yes_is_one_that_nothing_is_said_against(content: str, agreed: str) ->
     ],
 )
 def test_an_offer_is_the_last_value_of_the_type_in_a_turn_that_declines(asked: str, answer: str, offered: str) -> None:
-    """Fails without _DECLINES, `told`, OFFER_CHARS or the old value in find_offer."""
+    """Fails without _DECLINES, the answer's times, OFFER_CHARS or the old value in offers."""
     assert find_offer(asked, "6 pm", answer) == offered
 
 
@@ -99,7 +105,7 @@ def test_what_begins_with_a_yes_and_says_something_else_takes_no_offer(answer: s
     ],
 )
 def test_what_is_the_same_or_not_to_be_had_is_no_offer(old: str, asked: str) -> None:
-    """Fails without same_time, is_bound or _is_offered in find_offer."""
+    """Fails without same_time, is_bound or _is_offered in offers."""
     assert find_offer(asked, old, "Yes.") == ""
 
 
@@ -114,7 +120,7 @@ def test_what_is_the_same_or_not_to_be_had_is_no_offer(old: str, asked: str) -> 
     ],
 )
 async def test_an_offer_of_something_else_displaces_nothing(said: str, asked: str) -> None:
-    """Fails without is_spoken_of, its verbs or its subject, or `beside` in find_displaced."""
+    """Fails without is_spoken_of, its verbs or its subject, or the number of times in find_displaced."""
     steps = await remember([[turn(1, said), turn(2, asked, "assistant")], [turn(3, "Yes, please.")]])
     assert steps[-1].memory.user_confirmed == steps[0].memory.user_confirmed != ()
 
@@ -128,12 +134,17 @@ def test_a_yes_that_opens_a_fold_needs_what_was_asked() -> None:
 
 
 def take(
-    value: str = "7:30 pm", key: str = "table time", *, asked: str = DECLINED, role: Role = "assistant"
+    value: str = "7:30 pm",
+    key: str = "table time",
+    *,
+    asked: str = DECLINED,
+    role: Role = "assistant",
+    memory: Memory = STATED,
 ) -> Admitted:
     """What the gate makes of a summarizer's claim that the user took an offer."""
     said = [turn(2, asked, role), turn(3, "Yes, that works.")]
     claimed = propose(key, value, "Yes, that works.", 3, op="supersede", basis="user_affirmed", replaces=key)
-    return fold([claimed], said, memory=STATED)
+    return fold([claimed], said, memory=memory)
 
 
 def test_an_offer_the_user_took_displaces_what_could_not_be_had_as_an_assumption() -> None:
@@ -160,7 +171,7 @@ def test_an_offer_the_user_took_displaces_what_could_not_be_had_as_an_assumption
     ids=["another value", "another type", "nothing declined", "a tool", "the user", "a note"],
 )
 def test_a_yes_to_anything_else_displaces_nothing(admitted: Admitted) -> None:
-    """Fails without the offered value, find_offer or the role in accept_offer."""
+    """Fails without the offered value, what is declined, or the role in accept_offer."""
     assert admitted.memory.user_confirmed == STATED.user_confirmed
     assert admitted.change.replaced == ()
 
@@ -184,6 +195,18 @@ def test_what_gives_way_is_what_the_offer_names_else_the_latest_and_nothing_when
     assert find_displaced(unnamed, "Yes.", [early, late]) == (late, "7:30 pm")
     assert find_displaced(unnamed, "Yes.", [early, late, beside]) is None
     assert find_displaced(unnamed, "No.", [early]) is None
+
+
+def test_a_yes_gives_up_no_verdict_and_nothing_carried_over_that_is_not_named() -> None:
+    """Fails without `decided` in accept_offer or `newest > 0` in find_displaced."""
+    unnamed = "Sorry, that is full. How about 7:30 pm?"
+    carried = known("table time", "6 pm", seq=0)
+    assert find_displaced(unnamed, "Yes.", [carried]) is None
+    assert find_displaced(DECLINED, "Yes.", [carried]) == (carried, "7:30 pm")
+    decided = Memory(
+        user_confirmed=tuple(each.model_copy(update={"basis": "operator"}) for each in STATED.user_confirmed)
+    )
+    assert take(memory=decided).memory.user_confirmed == decided.user_confirmed
 
 
 @pytest.mark.parametrize("apart", [False, True], ids=["in one fold", "in two folds"])

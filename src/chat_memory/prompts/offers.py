@@ -79,35 +79,33 @@ def takes(content: str) -> bool:
     return _HEDGES.isdisjoint(spoken) and marker("condition", spoken) < 0 and _AGREES.issuperset(told)
 
 
-def find_offer(asked: str, old: str, answer: str) -> str:
-    """Find the value that an answer accepts in the place of `old`: the last of its type in a turn that declines.
-
-    Empty when the turn declines nothing, when that value is the old one or no offer, or the answer has one of its own.
-    """
-    kind = kind_of(old)
-    if kind not in OFFERED or is_bound(old) or len(asked) > OFFER_CHARS or not _DECLINES.search(asked):
-        return ""
-    offered = _times(asked)
-    told = _times(answer)
-    if not offered or told or not takes(answer) or same_time(offered[-1].text, old):
-        return ""
-    return offered[-1].text if _is_offered(asked, offered[-1]) else ""
-
-
 def find_displaced(asked: str, answer: str, stated: Sequence[Stated]) -> tuple[Stated, str] | None:
     """Find what was stated that an answer gives up, and the offered value: what the offer names, else the latest.
 
     None when nothing was offered in its place, when it is unclear which of several, or when the turn is about
-    something else: it has another time, or nothing that the latest is of.
+    something else: it has another time, or nothing that the latest is of. What was carried over from another chat is
+    given up only where it is named.
     """
-    offers = [(fact, offer) for fact in stated if (offer := find_offer(asked, fact.value, answer))]
-    beside = [span.text for span in _times(asked)[:-1]]
-    named = [each for each in offers if any(same_time(each[0].value, time) for time in beside)]
-    newest = max((fact.source_seq for fact, _ in offers), default=0)
-    latest = named or [each for each in offers if each[0].source_seq == newest and not beside]
-    if len(latest) != 1 or not (named or is_spoken_of(latest[0][0], words(asked))):
+    times = _read_offer(asked, answer)
+    giving = [fact for fact in stated if times and _gives_way(fact.value, times[-1])]
+    named = [fact for fact in giving if any(same_time(fact.value, time) for time in times[:-1])]
+    newest = max((fact.source_seq for fact in giving), default=0)
+    latest = named or [fact for fact in giving if fact.source_seq == newest > 0 and len(times) == 1]
+    if len(latest) != 1 or not (named or is_spoken_of(latest[0], words(asked))):
         return None
-    return latest[0]
+    return latest[0], times[-1]
+
+
+def _read_offer(asked: str, answer: str) -> list[str]:
+    """Read the times of a turn that declines, the last of them offered; none where the answer does not take that."""
+    if not takes(answer) or _times(answer) or len(asked) > OFFER_CHARS or not _DECLINES.search(asked):
+        return []
+    times = _times(asked)
+    return [span.text for span in times] if times and _is_offered(asked, times[-1]) else []
+
+
+def _gives_way(old: str, offered: str) -> bool:
+    return kind_of(old) in OFFERED and not is_bound(old) and not same_time(offered, old)
 
 
 def _times(text: str) -> list[Span]:

@@ -184,7 +184,8 @@ def accept_offer(case: Case) -> Verdict | None:
     if case.proposal.basis != "user_affirmed" or asked is None or asked.role != "assistant":
         return None
     displaced = find_displaced(asked.content, case.turn.content, case.confirmed) if case.turn.is_users_word else None
-    if displaced is None or displaced[0] != case.known or words(displaced[1]) != words(case.proposal.value):
+    decided = case.known is not None and case.known.basis == "operator"
+    if displaced is None or decided or displaced[0] != case.known or words(displaced[1]) != words(case.proposal.value):
         return None
     return Verdict("llm_inferred", "user_affirmed", displaces=True)
 

@@ -65,8 +65,8 @@ OWN_VOICE = frozenset({"i", "we", "i've", "we've", "i'd", "we'd", "already", "ju
 """Before a report these make it the user's own: `as I said`."""
 
 INTERJECTIONS = lexicon(
-    "no nope nah yes yeah yep oh oops whoops ah hm hmm um uh well ok okay sorry actually wait hold on please thanks thank you"
-    " sir madam hey hi hello so and but or then also now right sure great good perfect alright"
+    "no nope nah yes yeah yep oh oops whoops ah hm hmm um uh well ok okay sorry actually wait hold on please thanks"
+    " thank you sir madam hey hi hello so and but or then also now right sure great good perfect alright"
 )
 RESUMES = lexicon(
     "this just only make it it's i i'm i'd i'll let change my we our actually wait sorry please that the thanks thank"
