@@ -280,10 +280,11 @@ async def test_words_about_the_users_own_take_it_back(says: str) -> None:
         (("I flew on May 2.", "The concert is on May 9."), {"May 2", "May 9"}),
         (("It is May 2.", "It is May 9."), {"May 2"}),
         (("It is May 2.", "No, sorry, it is May 9."), {"May 9"}),
+        (("I need tickets for May 2.", "No, I am leaving on May 9."), {"May 2", "May 9"}),
     ],
 )
 async def test_a_date_of_one_thing_does_not_replace_that_of_another(contents: tuple[str, ...], dates: set[str]) -> None:
-    """Removing _head or _is_another makes this fail."""
+    """Removing _head or _is_another makes this fail, the last one brings_up without the key."""
     assert set((await confirmed(*contents)).values()) == dates
 
 
