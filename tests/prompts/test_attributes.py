@@ -153,7 +153,6 @@ OTHERS = [
     ("name", "Bob", "Call me Bob's number."),
     ("name", "Bob", "Call me a cab with Bob."),
     ("name", "Bob", "I go by Bob."),
-    ("name", "maybe", "Call me maybe."),
     ("name", "Bob", "My name and Bob are on it."),
     ("name", "taxi", "Call me taxi."),
     ("first name", "Bob", "My first is Bob."),
