@@ -40,6 +40,9 @@ OTHERS = [
     ("names", "Bob", "Name Bob as my heir."),
     ("email", "bob@x.org", "Send Bob the file at bob@x.org."),
     ("email", "bob@x.org", "Email Bob at bob@x.org."),
+    ("email", "bob@x.org", "Email bob@x.org."),
+    ("phone", "555-123-4567", "Phone 555-123-4567."),
+    ("name", "Bob", "Name Bob."),
     ("email", "bob@x.org", "Bob's email: bob@x.org."),
     ("email", "bob@x.org", "Bob: bob@x.org."),
     ("email", "bob@x.org", "Here is Bob's contact. bob@x.org."),
@@ -153,7 +156,6 @@ OTHERS = [
     ("name", "Bob", "Call me Bob's number."),
     ("name", "Bob", "Call me a cab with Bob."),
     ("name", "Bob", "I go by Bob."),
-    ("name", "maybe", "Call me maybe."),
     ("name", "Bob", "My name and Bob are on it."),
     ("name", "taxi", "Call me taxi."),
     ("first name", "Bob", "My first is Bob."),
@@ -262,6 +264,8 @@ OWN = [
     ("full name", "Ann Lee", "My full name is Ann Lee."),
     ("first name", "Ann", "My first name is Ann."),
     ("name", "Ann", "Name: Ann."),
+    ("phone", "555-123-4567", "Phone: 555-123-4567."),
+    ("email", "a@x.org", "The email is a@x.org."),
     ("user name", "Ann", "Hi, my name is Ann."),
     ("friend's name", "Bob", "My friend's name is Bob."),
     ("dog name", "Rex", "My dog is called Rex."),
@@ -460,7 +464,7 @@ def test_what_users_say_of_themselves_is_their_attribute(key: str, value: str, s
 
 def test_what_an_attribute_is_not_shown_by_is_an_assumption_with_the_reason() -> None:
     """Nothing is lost: the fact is demoted, and the version says why."""
-    said = "I moved my car to Oslo."
+    said = "Bob moved to Oslo."
     admitted = fold([propose("home", "Oslo", said)], [turn(1, said)])
     assert admitted.memory.user_confirmed == ()
     assert values(admitted.memory.llm_inferred) == {"home": "Oslo"}

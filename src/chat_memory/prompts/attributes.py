@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
-from chat_memory.prompts.cues import CLAIMS, Claim
+from chat_memory.prompts.cues import AROUND, CLAIMS, Claim
 from chat_memory.prompts.scopes import INTERJECTIONS
 from chat_memory.prompts.words import STOP_WORDS, Word, key_words, lexicon, strip_ending, words
 
@@ -16,18 +16,20 @@ class Marked(NamedTuple):
     """They say nothing beside the value, so what stands around them tells whose it is."""
 
     @classmethod
-    def of(cls, found: Sequence[Word], stretch: range, stands: range) -> Self:
-        """Mark the words of a turn at `stands` among those of a `stretch`, as far as they are near."""
+    def of(cls, found: Sequence[Word], stretch: range, stands: range, lead: str) -> Self:
+        """Mark the words of a turn at `stands` among those of a `stretch`, as far as they are near, behind a sign."""
         start, end = max(stretch.start, stands.start - _BEFORE), min(stretch.stop, stands.stop + _AFTER)
         before, after = ([word.text for word in found[a:b]] for a, b in ((start, stands.start), (stands.stop, end)))
         value = [word.text for word in found[stands.start : stands.stop]]
         light = _LIGHT.issuperset(before) and _LIGHT.issuperset(after)
         while len(value) > 1 and value[0] in _LEADS:
             before.append(value.pop(0))
-        cut = ["…"] if start > stretch.start else []
-        return cls(" ".join([*cut, *before, f"<{' '.join(value)}>", *after]), light)
+        sign = "… " if start > stretch.start else lead
+        return cls(sign + " ".join([*before, f"<{' '.join(value)}>", *after]), light)
 
 
+LEADS = ("", AROUND, AROUND)
+"""What stands before the words of a clause, a sentence and a turn."""
 _BEFORE, _AFTER = 24, 8
 """How far around a value its clause is read, words: what stands further away does not show whose it is."""
 _KINDS_OF_OWN = lexicon("work home office personal private business contact current new main own full real legal")

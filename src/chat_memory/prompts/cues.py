@@ -28,7 +28,9 @@ _STILL = (
     r"(?: (?:have|been|currently|now|also|still|actually|just|recently|usually|always|really|generally|both|all|only"
     r"|mostly|mainly|strictly|already|permanently|temporarily|happily))*"
 )
-_AT_LEAD = rf"^(?:(?:{'|'.join(sorted(INTERJECTIONS))}|the) )*"
+AROUND = "¶ "
+"""Before the words around a clause of nothing but its value: `Email: ana@x.org` is that, `Email ana@x.org` an order."""
+_AT_LEAD = rf"^(?:{AROUND})?(?:(?:{'|'.join(sorted(INTERJECTIONS))}|the) )*"
 _KIND = r"(?:(?:own|new|current|full|first|last|real|legal|total|whole|max|maximum|final|work|home|personal|private) )*"
 _IS = (
     r"(?: (?:(?:was|were)(?= (?:moved|changed|pushed|extended|raised|reduced|lowered|set|updated))"
@@ -93,11 +95,15 @@ _REACHED = rf"(?: (?:back|please|anytime|directly|an?|at|by|via|on|under|through
 _OF_MINE = (
     "new|personal|private|other|main|direct|own|current|is|are|'s|now|also|still|just|at|has changed to|changed to"
 )
+_ALONE = (
+    rf"(?:^{AROUND}(?:(?:{_CONTACT}) )*|{_AT_LEAD}(?:(?:{_CONTACT}) (?=is|'s|{_CONTACT}))*)"
+    r"(?:(?:it|is|'s|that|this|use|here) )*<[^>]*>(?: (?:please|instead|now|thanks))*$"
+)
 _CONTACTS = (
     rf"(?:^|(?<= ))(?:me|us)(?: (?:the|an?|my|it)(?: [a-z]+){{0,2}}(?= (?:at|by|via|on)\b))?{_REACHED}",
     rf"(?:^|(?<= ))(?:i am|i'm|i can be|we can be|we are|we're) (?:reached|reachable|available){_REACHED}",
     rf"(?:^|(?<= ))(?:my|our)(?: (?:(?:and|or) )?(?:{_OF_MINE}|{_CONTACT}|\S*[@\d]\S*(?: and)?))+ <",
-    rf"{_AT_LEAD}(?:(?:it|is|'s|that|this|use|here|{_CONTACT}) )*<[^>]*>(?: (?:please|instead|now|thanks))*$",
+    _ALONE,
 )
 _ALLOWED = (
     r"(?: (?:can|could|will|would|want|like|plan|hope|am|are|willing|able|going|prepared|ready|to|only|just|really|also"
@@ -124,7 +130,7 @@ CLAIMS = (
     _claim(
         "name nickname first last full",
         _named("name|nickname|surname", r"(?:my|our) "),
-        rf"{_AT_LEAD}{_KIND}name(?: (?:is|'s))? <[^>]*>$",
+        rf"^{AROUND}{_KIND}name(?: is)? <[^>]*>$",
         rf"(?:^|(?<= ))calls? (?:me|us) <(?!(?:{_NO_NAMES})\b)[^>\d]*>(?! 's)",
         rf"{_AM} (?:called|named|known as) <",
         r"(?:^|(?<= ))i go by <",
