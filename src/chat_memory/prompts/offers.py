@@ -32,7 +32,8 @@ _RECONSIDERS = lexicon("actually instead wait rather but unless if later")
 _DECLINES = re.compile(
     r"\b(?:sorry|apologi[sz]e|unfortunately|afraid|regret|unable|unavailable|fully booked|sold out|instead|alternative"
     r"|(?:could|was|were|is|does) ?(?:n['\u2019]?t|not)|can(?:['\u2019]?t| ?not)"
-    r"|not (?:able|available|successful|possible|made|completed)|nothing available)\b",
+    r"|not (?:able|available|successful|possible|made|completed)|nothing available|did ?n['\u2019]?t|went wrong"
+    r"|(?:an?|some|there was) (?:issue|problem|error)|failed)\b",
     re.IGNORECASE,
 )
 """What says that something could not be had as it was wanted."""
