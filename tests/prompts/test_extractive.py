@@ -462,6 +462,8 @@ async def test_the_largest_turn_is_bounded(content: str) -> None:
         (("We meet on May 1.", "No, we meet day after tomorrow."), {"meet date": "day after tomorrow"}),
         (("We are leaving on May 1.", "I am departing on May 3."), {"leaving date": "May 3"}),
         (("We leave at 6 pm.", "We fly at 9 pm."), {"leave time": "6 pm", "fly time": "9 pm"}),
+        (("I'm going to Villa Aurelia.", "No, we're going to 12 Elm Tree Road."), {"to place": "12 Elm Tree Road"}),
+        (("I need a table for 1 person.", "Can you instead book it for 3 people?"), {"people": "3 people"}),
     ],
 )
 async def test_a_second_thought_is_the_users_own(contents: tuple[str, ...], facts: dict[str, str]) -> None:

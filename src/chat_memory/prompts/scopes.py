@@ -170,7 +170,7 @@ def is_request(words: Sequence[str]) -> bool:
 
     `can you make this for two` may ask about this one instead.
     """
-    rest = [word for word in _after_interjections(words) if word not in {"please", "also", "kindly"}][:4]
+    rest = [word for word in _after_interjections(words) if word not in {"please", "also", "kindly", "instead"}][:4]
     told = rest[:1] and rest[0] in _ASKS_YOU and rest[1:2] == ["you"] and ORDERS.issuperset(rest[2:3] or [""])
     general = told and (rest[0] == "would" or rest[2] in _ANYBODY_DOES) and _FOR_ME.isdisjoint(words)
     if not told or general or rest[3:4] in (["this"], ["that"]):
