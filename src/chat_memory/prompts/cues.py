@@ -14,12 +14,14 @@ from chat_memory.prompts.words import strip_ending
 class Claim(NamedTuple):
     """Labels that claim the same, and what a clause must have around the value to bear them out.
 
-    With `alone`, a sentence that says nothing beside the value is read with the whole turn.
+    With `alone`, a sentence that says nothing beside the value is read with the whole turn; `written` shows it where
+    the user wrote the value as a name, with a capital.
     """
 
     labels: frozenset[str]
     cue: re.Pattern[str]
     alone: bool = False
+    written: re.Pattern[str] | None = None
 
 
 _I = r"(?<!once )(?<!when )(?<!until )(?<!before )(?<!till )(?<!where )(?:^|(?<= ))(?:i|we|i've|we've)"
@@ -50,8 +52,9 @@ def _named(labels: str, lead: str = rf"(?:{_AT_LEAD}|(?:my|our) )") -> str:
     )
 
 
-def _claim(labels: str, *cues: str, alone: bool = False) -> Claim:
-    return Claim(frozenset(map(strip_ending, labels.split())), re.compile("|".join(cues)), alone)
+def _claim(labels: str, *cues: str, alone: bool = False, written: str = "") -> Claim:
+    named = re.compile(written) if written else None
+    return Claim(frozenset(map(strip_ending, labels.split())), re.compile("|".join(cues)), alone, named)
 
 
 _SPOT = (
@@ -125,6 +128,13 @@ _DUTY = (
 )
 _FROM = r"(?:^|(?<= ))(?:from|leav\w+|depart\w*)(?: (?:the|a|an|my|mrs?|ms|dr|downtown|around|about))* <"
 _TO = r"(?:^|(?<= ))(?:to|towards?|into|until)(?: (?:the|a|an|my|mrs?|ms|dr|downtown|go|reach|visit|see))* <"
+_PEOPLES = (
+    "american|british|english|french|german|italian|spanish|portuguese|dutch|belgian|swiss|austrian|polish|czech|russian"
+    "|ukrainian|turkish|greek|swedish|norwegian|danish|finnish|irish|scottish|welsh|canadian|mexican|brazilian|indian"
+    "|chinese|japanese|korean|australian|african|european|asian|arab|jewish|muslim|christian|catholic|hindu|buddhist"
+    "|vegan|vegetarian|late|tired|sorry|fine|good|ok|okay"
+)
+"""Written with a capital, and no name: `I'm Italian`."""
 
 CLAIMS = (
     _claim(
@@ -134,6 +144,7 @@ CLAIMS = (
         rf"(?:^|(?<= ))calls? (?:me|us) <(?!(?:{_NO_NAMES})\b)[^>\d]*>(?! 's)",
         rf"{_AM} (?:called|named|known as) <",
         r"(?:^|(?<= ))i go by <",
+        written=rf"{_AT_LEAD}(?:i am|i'm) <(?!(?:{_NO_NAMES}|{_PEOPLES})\b)[^>\d]*>(?= (?:and|from|here|with|at)\b|$)",
     ),
     _claim("home hometown residence", *_HOMES),
     _claim("city town", *_HOMES, r"\b(?:city|town)\b"),

@@ -159,7 +159,7 @@ def _overclaims(key: str, value: str, reading: Reading, holding: Sequence[Clause
         range(holding[0].sentence.start, holding[-1].sentence.stop),
         range(len(reading.found)),
     )
-    marked = [Marked.of(reading.found, stretch, stands, lead) for stretch, lead in zip(stretches, LEADS, strict=True)]
+    marked = [Marked.of(reading, stretch, stands, lead) for stretch, lead in zip(stretches, LEADS, strict=True)]
     label = find_unshown(key, value, marked)
     return f"the quote does not say whose or what {label} it is" if label else ""
 
