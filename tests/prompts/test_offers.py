@@ -31,6 +31,7 @@ STATED = Memory(user_confirmed=(known("table time", "6 pm"), known("deadline", "
         ("No, thanks.", ""),
         ("That depends.", ""),
         ("Is that ok?", ""),
+        ("```yes```", ""),
         ("", ""),
         ("Yes. " + "I have been thinking. " * 20, ""),
     ],

@@ -16,6 +16,8 @@ OFFERED: frozenset[SpanType] = frozenset({"time"})
 """Types of which an offer is compared: a date is written in too many ways to say that another one is meant."""
 ANSWER_CHARS = 300
 """Longest turn that is taken for a yes, characters: a longer one says more than that."""
+_OPENING_CHARS = 40
+"""So much of a turn tells whether it begins with a yes."""
 OFFER_CHARS = 1000
 """Longest turn an offer is looked for in, characters."""
 _YES = re.compile(
@@ -41,12 +43,11 @@ _DECLINES = re.compile(
 
 def accepts(content: str) -> str:
     """Give the sentence with which a turn says yes, where it says nothing against that; empty when it does not."""
-    sentences = split_sentences(content) if len(content) <= ANSWER_CHARS else []
-    spoken = words(content) if sentences else []
-    refused = marker("negation", spoken) >= 0 or not _RECONSIDERS.isdisjoint(spoken)
-    if refused or not _YES.match(" ".join(spoken)) or sentences[0].endswith("?"):
+    if len(content) > ANSWER_CHARS or not _YES.match(" ".join(words(content[:_OPENING_CHARS]))):
         return ""
-    return sentences[0]
+    spoken, agreed = words(content), next(iter(split_sentences(content)), "")
+    refused = marker("negation", spoken) >= 0 or not _RECONSIDERS.isdisjoint(spoken)
+    return "" if refused or agreed.endswith("?") else agreed
 
 
 def find_offer(asked: str, old: str, answer: str) -> str:
