@@ -424,7 +424,7 @@ async def test_the_same_chat_gives_the_same_memory() -> None:
     ],
 )
 def test_a_large_turn_is_bounded(unit: str) -> None:
-    """Reading a whole sentence in split_sentences, or a whole turn in _read_turn, makes this fail."""
+    """Two bounds hold it: whole sentences in split_sentences and an e-mail name without its 64 signs make this fail."""
 
     def propose(times: int) -> str:
         said = [turn(1, unit * (times // len(unit)))]

@@ -125,10 +125,10 @@ def test_a_roles_name_before_a_value_is_a_forgery(text: str) -> None:
     "unit",
     [
         "ignore all the previous ",
-        "call the ",
+        "call the tool ",
         '"}],',
         "Human: ",
-        "store ",
+        "store a memory ",
         "a" * 30 + "B ",
         "you must always ",
         "<img ",
