@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from chat_memory.models import ChatKey
 from chat_memory.prompts.extractive import Extractive
+from chat_memory.prompts.pacing import THREAD_CHARACTERS
 from chat_memory.prompts.summarizer import FoldRequest, Proposal
 from chat_memory.settings import Settings
 from chat_memory.storage import chat_work, receipts
@@ -16,9 +17,9 @@ from chat_memory.storage.bell import Ring
 from chat_memory.storage.database import Database, open_database
 from chat_memory.storage.ledger import Ledger
 from chat_memory.tools.awaiting import wait_folded
-from chat_memory.tools.toolbox import Toolbox
+from chat_memory.tools.toolbox import BATCHES_AT_HAND, Toolbox
 from chat_memory.worker import Worker
-from tests.chats import END_OTHERS, OWNER, append, call, claim_one, key_of, pass_time
+from tests.chats import END_OTHERS, OWNER, append, call, claim_one, key_of, name_neighbours, pass_time
 from tests.summarizers import Broken, Slow, Transcript
 
 PATIENCE = 60.0
@@ -44,6 +45,28 @@ async def test_a_worker_folds_what_is_due_and_what_comes(box: Toolbox, db: Datab
             await append(db, "after", f"{number}")
             box.bell.announce(Ring(key_of("after"), grew=True))
             await until_folded(box, "after", number)
+        group.cancel_scope.cancel()
+
+
+async def test_long_chats_keep_only_their_own_places(box: Toolbox, db: Database) -> None:
+    """With a claim's places given back at its end only, four long chats would keep all others waiting."""
+
+    class Reading(Slow):
+        remote = False
+
+        async def fold(self, request: FoldRequest) -> Proposal:
+            long = len(request.turns[0].content) >= THREAD_CHARACTERS
+            return await (super().fold(request) if long else Transcript().fold(request))
+
+    chats = name_neighbours(2 * BATCHES_AT_HAND + 1)
+    for number, name in enumerate(chats):
+        await append(db, name, "x" * THREAD_CHARACTERS if number % 2 == 0 and name != chats[-1] else "hello")
+    slow = Reading()
+    reading = replace(box, summarizer=slow, settings=Settings(batch_chats=2, poll_seconds=0.05))
+    async with anyio.create_task_group() as group:
+        group.start_soon(Worker(reading).run)
+        await until_folded(reading, chats[-1], 1)
+        assert slow.asked == BATCHES_AT_HAND
         group.cancel_scope.cancel()
 
 

@@ -39,6 +39,7 @@ ChatMemoryError
 │   ├── UnsafeDurabilityError
 │   ├── NewerSchemaError
 │   ├── OldServerError
+│   ├── IsolationError
 │   ├── ChatBusyError
 │   ├── LedgerBusyError
 │   ├── RefusedStatementError
@@ -250,6 +251,10 @@ class NewerSchemaError(DatabaseError):
 
 class OldServerError(DatabaseError):
     """PostgreSQL {found} is too old: chat-memory needs {needed} or newer. Upgrade it, or unset CHAT_MEMORY_DATABASE_URL to use the embedded server."""
+
+
+class IsolationError(DatabaseError):
+    """default_transaction_isolation is {found!r} behind this pooler, and our locking needs read committed: `alter role {role} set default_transaction_isolation = 'read committed'`, then RECONNECT."""
 
 
 class ChatBusyError(DatabaseError):

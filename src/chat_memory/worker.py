@@ -103,11 +103,18 @@ class Worker:
 
     async def _fold_batch(self, claims: Sequence[Claim]) -> None:
         """Fold chats of one bucket; a failure is recorded with its chat and never touches another's."""
-        try:
-            await fold_all(self.box, claims)
-        finally:
-            self._folding -= len(claims)
+        held = len(claims)
+
+        def free(ended: int) -> None:
+            nonlocal held
+            held -= ended
+            self._folding -= ended
             self._waiter.wake()
+
+        try:
+            await fold_all(self.box, claims, free)
+        finally:
+            free(held)
 
     async def _refold(self, claim: Claim) -> None:
         """Re-fold one chat; whatever came of it is recorded."""

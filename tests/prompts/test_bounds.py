@@ -1,24 +1,24 @@
-"""Bounds: no turn, fold or delta holds the server up; limits are many times what a calm machine needs."""
+"""Bounds: no turn, fold or delta holds the server up, because each is read once or in part."""
 
-import time
 import unicodedata
 from collections.abc import Sequence
 
+import anyio
 import pytest
 
-from chat_memory.models import TURN_BYTES, Memory, ProposedFact, Role, Turn
+from chat_memory.models import Memory, ProposedFact, Turn
 from chat_memory.prompts.assumptions import TURN_GUESSES
+from chat_memory.prompts.clauses import read
 from chat_memory.prompts.extractive import Extractive
 from chat_memory.prompts.gate import MAX_PROPOSALS, Admitted, admit
+from chat_memory.prompts.quotes import prove
 from chat_memory.prompts.summaries import COMPACT_SHARE
 from chat_memory.prompts.summarizer import FoldRequest
-from chat_memory.prompts.testimony import FOLD_CHARS, FOLD_FACTS, TURN_CHARS
+from chat_memory.prompts.testimony import FOLD_CHARS, FOLD_FACTS, TURN_CHARS, TURN_FACTS, TURN_TRIES
 from chat_memory.prompts.tokens import CAP_SHARE, count_tokens
 from chat_memory.prompts.words import unify
+from tests.growth import LINEAR, growth
 from tests.prompts.said import fold, known, propose, turn, values
-
-CALM = 3.0
-"""Seconds of CPU: what is bounded takes a sixth of it, what is not takes minutes."""
 
 
 async def proposals_of(turns: Sequence[Turn], memory: Memory | None = None) -> tuple[ProposedFact, ...]:
@@ -26,15 +26,25 @@ async def proposals_of(turns: Sequence[Turn], memory: Memory | None = None) -> t
     return (await Extractive().fold(FoldRequest(memory or Memory(), 0, turns, 2000))).delta.facts
 
 
-async def remember(turns: Sequence[Turn]) -> Admitted:
-    """One fold through the gate, within the bound on CPU."""
-    before = time.process_time()
-    proposal = await Extractive().fold(FoldRequest(Memory(), 0, turns, 2000))
+def remember(turns: Sequence[Turn]) -> Admitted:
+    """One fold through the gate."""
+    proposal = anyio.run(Extractive().fold, FoldRequest(Memory(), 0, turns, 2000))
     cited = {fact.source_seq for fact in proposal.delta.facts}
     said = {each.seq: each for each in turns if each.seq in cited}
-    admitted = admit(Memory(), proposal.delta, said, version=1, memory_tokens=2000)
-    assert time.process_time() - before < CALM
-    return admitted
+    return admit(Memory(), proposal.delta, said, version=1, memory_tokens=2000)
+
+
+def cover_everything(length: int) -> None:
+    """Look two words up at each place of a turn of clauses."""
+    reading = read(repeated("a b, ", length))
+    for start in reading.openings:
+        reading.covered(start, start + 2)
+
+
+def evict(count: int) -> Admitted:
+    """A fold over so many assumptions, most of which do not fit."""
+    facts = tuple(known(f"some key {place}", f"some value {place}", basis="inferred") for place in range(count))
+    return fold([], [turn(1, "Hello.")], memory=Memory(llm_inferred=facts))
 
 
 def repeated(unit: str, length: int) -> str:
@@ -42,15 +52,15 @@ def repeated(unit: str, length: int) -> str:
 
 
 @pytest.mark.parametrize("unit", ["not, ", "if a, ", "a, he said, ", "a,wrong,", "right, ", "I live in Rome, and "])
-async def test_a_turn_of_marks_is_read_once(unit: str) -> None:
+def test_a_turn_of_marks_is_read_once(unit: str) -> None:
     """Marking from the first clause again (`sentence[:index]` in _mark_scope) makes this fail."""
-    await remember([turn(1, "I live in Rome. " + repeated(unit, 260_000))])
+    assert growth(lambda size: read(repeated(unit, size)), 10_000) < LINEAR
 
 
 @pytest.mark.parametrize("unit", ["\u0f73", "\u0f73\u0301"])
-async def test_a_turn_of_joined_marks_is_read_in_pieces(unit: str) -> None:
+def test_a_turn_of_joined_marks_is_read_in_pieces(unit: str) -> None:
     """Normalizing in one piece makes this fail."""
-    await remember([turn(1, "I live in Rome. " + unit * (TURN_BYTES // len(unit.encode()) - 8))])
+    assert growth(lambda size: remember([turn(1, "I live in Rome. " + repeated(unit, size))]), 3000) < LINEAR
 
 
 def test_text_in_pieces_has_the_form_it_has_whole() -> None:
@@ -59,19 +69,33 @@ def test_text_in_pieces_has_the_form_it_has_whole() -> None:
     assert unify(text) == unicodedata.normalize("NFKC", text)
 
 
-@pytest.mark.parametrize(
-    ("contents", "role"),
-    [
-        ([f"I assume you like tea{place}. " * 10 for place in range(1000)], "assistant"),
-        ([repeated("$5 ", TURN_CHARS)] * 18, "user"),
-        ([f"My dog is Rex{place}. I live in Rome{place}. I prefer tea{place}." for place in range(4000)], "user"),
-        ([repeated("not Rome but Paris. ", TURN_CHARS)] * 18, "user"),
-    ],
-)
-async def test_a_long_fold_is_bounded(contents: Sequence[str], role: Role) -> None:
-    """Lifting the bound of guesses, of searched text or of quotes makes this fail."""
-    admitted = await remember([turn(seq, content, role) for seq, content in enumerate(contents, start=1)])
-    assert len(admitted.change.refused) <= MAX_PROPOSALS
+async def test_only_the_beginning_of_a_long_turn_is_searched() -> None:
+    """Reading the whole content in _read_turn makes this fail."""
+    middle = repeated("nothing to see ", TURN_CHARS - 60)
+    for beyond, keys in (("", ["home", "dog name"]), (" at all" * 20, ["home"])):
+        said = turn(1, f"I live in Rome. {middle}{beyond}. My dog is Rex.")
+        assert len(await proposals_of([said])) == len(keys)
+
+
+async def test_a_turn_gives_a_few_facts() -> None:
+    """Removing TURN_FACTS makes this fail."""
+    told = " ".join(
+        f"My {animal} is Rex." for animal in ("dog", "cat", "fox", "pig", "cow", "hen", "ram", "owl", "bat")
+    )
+    assert len(await proposals_of([turn(1, told)])) == TURN_FACTS
+
+
+async def test_a_few_statements_of_a_turn_are_put_to_the_proof() -> None:
+    """Removing TURN_TRIES makes this fail."""
+    for times, found in ((TURN_TRIES // 2, 1), (TURN_TRIES, 0)):
+        assert len(await proposals_of([turn(1, "If so $5. " * times + "I live in Rome.")])) == found
+
+
+def test_a_quote_is_tried_at_a_few_places() -> None:
+    """Removing _TRIES from _statements makes this fail."""
+    for times, proven in ((8, True), (80, False)):
+        reading = read("If I live in Rome, fine. " * times + "I live in Rome.")
+        assert (prove("home", "Rome", "I live in Rome", reading).reason == "") == proven
 
 
 async def test_a_turn_of_guesses_gives_a_few() -> None:
@@ -103,15 +127,15 @@ def test_proposals_beyond_the_bound_are_named_in_one_line() -> None:
     assert "700 were not read" in admitted.change.refused[0].reason
 
 
-def test_the_gate_is_quick_over_many_facts_and_long_quotes() -> None:
-    """Recounting all facts for each eviction, or searching clause by clause, makes this fail."""
-    facts = tuple(known(f"some key {place}", f"some value {place}", basis="inferred") for place in range(3000))
-    said = turn(1, repeated("a b, c d, ", 260_000))
-    asked = [propose(f"k{place}", "a b", repeated("a b, c d, ", 900 - place)) for place in range(100)]
-    before = time.process_time()
-    admitted = fold(asked, [said], memory=Memory(llm_inferred=facts))
-    assert time.process_time() - before < CALM
-    assert len(admitted.change.evicted) > 2500
+def test_the_clauses_of_a_quote_are_looked_up() -> None:
+    """Searching clause by clause in Reading.covered makes this fail."""
+    assert growth(cover_everything, 4000) < LINEAR
+
+
+def test_what_leaves_a_memory_is_counted_once() -> None:
+    """Recounting all facts for each eviction in choose_leaving makes this fail."""
+    assert growth(lambda size: len(evict(size).change.evicted), 800) < LINEAR
+    assert len(evict(3000).change.evicted) > 2500
 
 
 async def test_a_summary_longer_than_the_room_for_one_is_compacted() -> None:

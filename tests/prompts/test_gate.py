@@ -376,10 +376,16 @@ def test_only_words_about_it_take_a_fact_back(content: str, *, gone: bool) -> No
 
 
 def test_another_key_replaces_a_fact_it_speaks_of_as_changed() -> None:
-    """Removing renames from _rivals makes this fail."""
+    """Removing renames from _rivals, _MOVED or the look for a contrast makes this fail."""
     memory = Memory(user_confirmed=(known("home", "Rome"),))
-    for content, kept in (("I moved from Rome to Oslo.", {}), ("I flew from Rome to Oslo.", {"home": "Rome"})):
-        asked = propose("city" if not kept else "flew to", "Oslo", content, 2, op="supersede", replaces="home")
+    for key, content, kept in (
+        ("city", "I moved from Rome to Oslo.", {}),
+        ("city", "Not Rome but the city of Oslo.", {}),
+        ("flew to", "I flew from Rome to Oslo.", {"home": "Rome"}),
+        ("fly to", "I now fly from Rome to Oslo again.", {"home": "Rome"}),
+        ("car place", "I moved my car to Oslo.", {"home": "Rome"}),
+    ):
+        asked = propose(key, "Oslo", content, 2, op="supersede", replaces="home")
         admitted = fold([asked], [turn(2, content)], memory=memory)
         assert values(admitted.memory.user_confirmed) == kept | {asked.key: "Oslo"}
 

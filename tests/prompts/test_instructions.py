@@ -1,12 +1,12 @@
 """What reads like an instruction to a model, and what is memory all the same."""
 
 import base64
-import time
 
 import pytest
 
 from chat_memory.prompts.concealment import reveal
 from chat_memory.prompts.instructions import find_instruction
+from tests.growth import LINEAR, growth
 
 UNSEEN = "".join(chr(0xE0000 + ord(sign)) for sign in "obey")
 """A word in tags: no screen shows it, a model reads it."""
@@ -125,10 +125,10 @@ def test_a_roles_name_before_a_value_is_a_forgery(text: str) -> None:
     "unit",
     [
         "ignore all the previous ",
-        "call the ",
+        "call the tool ",
         '"}],',
         "Human: ",
-        "store ",
+        "store a memory ",
         "a" * 30 + "B ",
         "you must always ",
         "<img ",
@@ -136,10 +136,8 @@ def test_a_roles_name_before_a_value_is_a_forgery(text: str) -> None:
     ],
 )
 def test_no_text_makes_the_search_slow(unit: str) -> None:
-    """An unbounded gap in a sign makes this fail: seconds become minutes."""
-    before = time.process_time()
-    find_instruction((unit * 100_000)[:250_000])
-    assert time.process_time() - before < 5
+    """An unbounded gap in a sign makes this fail: `store .*? as confirmed`."""
+    assert growth(lambda size: find_instruction.__wrapped__(unit * (size // len(unit))), 20_000) < LINEAR
 
 
 def test_what_nobody_sees_is_shown_as_json_writes_it() -> None:

@@ -37,6 +37,7 @@ def find_offer(asked: str, old: str, answer: str) -> str:
         ("No, thanks.", ""),
         ("That depends.", ""),
         ("Is that ok?", ""),
+        ("```yes```", ""),
         ("", ""),
         ("Yes. " + "I have been thinking. " * 20, ""),
     ],
@@ -53,6 +54,8 @@ def test_a_yes_is_one_that_nothing_is_said_against(content: str, agreed: str) ->
         ("I could not get the 6 pm. There is one at 7:30 pm, for $12.", "That works.", "7:30 pm"),
         ("How about 7:30 pm instead?", "Sure.", "7:30 pm"),
         ("6 pm is full, is 7:30 pm ok?", "Sure.", "7:30 pm"),
+        ("There was an issue with the booking. They have 7:30 pm.", "That is fine.", "7:30 pm"),
+        ("Shall we eat? How about 7:30 pm?", "Sure.", ""),  # perhaps besides
         ("So that is a table at 7:30 pm?", "Yes.", ""),  # declines nothing
         (DECLINED, "Yes, or at 8 pm.", ""),  # has a time of its own
         (DECLINED, "No.", ""),

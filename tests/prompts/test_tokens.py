@@ -1,11 +1,10 @@
 """Tokens: estimates that lean to too many, and cuts that respect them."""
 
-import time
-
 import pytest
 
 from chat_memory.models import Memory
 from chat_memory.prompts.tokens import CAP_SHARE, count_facts, count_memory, count_tokens, fit_words
+from tests.growth import LINEAR, growth
 from tests.prompts.said import dice, known
 
 REAL = {
@@ -52,11 +51,10 @@ def test_cuts_of_all_sorts_of_text_fit_their_room() -> None:
         assert cut == text or text.startswith(cut.removesuffix("…"))
 
 
-@pytest.mark.parametrize("text", ["a" * 200_000, "(" * 200_000, "1" * 100_000, " \n" * 100_000, "我" * 80_000])
-def test_no_text_is_slow_to_count(text: str) -> None:
-    before = time.process_time()
-    assert count_tokens(text) > 0
-    assert time.process_time() - before < 0.5
+@pytest.mark.parametrize("unit", ["a", "(", "1", " ", " \n", "我"])
+def test_no_text_is_slow_to_count(unit: str) -> None:
+    """A run of spaces without a bound in _PIECE makes this fail."""
+    assert growth(lambda size: count_tokens(unit * size), 40_000) < LINEAR
 
 
 def test_a_cap_is_used_to_nine_tenths() -> None:

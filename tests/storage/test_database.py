@@ -6,14 +6,16 @@ import pytest
 
 from chat_memory.errors import (
     DatabaseUnreachableError,
+    IsolationError,
     OldServerError,
     RefusedStatementError,
     UnsafeDurabilityError,
 )
-from chat_memory.storage.database import Database, Session, open_database
+from chat_memory.storage import chat_work
+from chat_memory.storage.database import Database, Session, open_database, transaction
 from chat_memory.storage.faults import describe_url
 from chat_memory.storage.fitness import ServerFacts, read_server_facts, refuse_unfit_server
-from tests.chats import END_OTHERS, append
+from tests.chats import END_OTHERS, OWNER, append, key_of, until_somebody_waits
 from tests.conftest import run_on, with_database
 
 
@@ -101,6 +103,31 @@ async def test_a_server_that_could_lose_commits_is_refused(db: Database, listen_
         refuse_unfit_server(facts, allow_unsafe=False)
     refuse_unfit_server(facts, allow_unsafe=True)
     refuse_unfit_server(await read_server_facts(db), allow_unsafe=False)
+
+
+async def test_a_stricter_default_isolation_is_not_ours(db: Database, listen_url: str) -> None:
+    """Without settle a statement that waited for another's commit would fail for that very commit."""
+    await append(db, "a", "one")
+    name = listen_url.rpartition("/")[2].partition("?")[0]
+    await run_on(listen_url, f"alter database {name} set default_transaction_isolation = 'repeatable read'")
+    async with open_database(listen_url, pool_size=2) as strict, anyio.create_task_group() as group:
+
+        async def hasten() -> None:
+            async with strict.session() as session:
+                assert await chat_work.hasten_chat(session, key_of("a"))
+
+        async with strict.session() as session, transaction(session):
+            await chat_work.lock_chat(session, key_of("a"), OWNER)
+            await chat_work.hasten_chat(session, key_of("a"))
+            group.start_soon(hasten)
+            await until_somebody_waits(db)
+
+
+def test_a_stricter_default_isolation_behind_a_pooler_is_refused() -> None:
+    """There nothing can be set for the next statement: unnoticed, it would fail at random under load."""
+    with pytest.raises(IsolationError, match="alter role chat set default_transaction_isolation"):
+        refuse_unfit_server(ServerFacts(18, {}, "chat", "serializable"), allow_unsafe=False)
+    refuse_unfit_server(ServerFacts(18, {}, "chat", "read uncommitted"), allow_unsafe=False)
 
 
 def test_a_server_too_old_is_refused() -> None:

@@ -1,15 +1,10 @@
 """Ranking: which turns hold a query's words."""
 
-import time
-
 import pytest
 
-from chat_memory.models import TURN_BYTES
 from chat_memory.storage.snapshots import CutTurn
 from chat_memory.tools.ranking import MOST_TERMS, Query, score_turns, weigh_terms
-
-CALM = 3.0
-"""Seconds of CPU: what is bounded takes a tenth of it."""
+from tests.growth import LINEAR, growth
 
 
 def turns(*contents: str) -> list[CutTurn]:
@@ -121,6 +116,4 @@ def test_scores_are_the_same_every_time() -> None:
 
 def test_recall_reads_a_turn_of_marks_in_pieces() -> None:
     """Normalizing in one piece makes this fail."""
-    before = time.process_time()
-    assert not Query.of("Rome").count("\u0f73" * (TURN_BYTES // 3))
-    assert time.process_time() - before < CALM
+    assert growth(lambda length: Query.of("Rome").count("\u0f73" * length), 4000) < LINEAR

@@ -1,5 +1,7 @@
 """Writing: durable, attested by role, byte for byte, and refused whole or not at all."""
 
+from dataclasses import replace
+
 import anyio
 import pytest
 
@@ -14,9 +16,11 @@ from chat_memory.errors import (
 from chat_memory.models import Caller, Message
 from chat_memory.tools.get_history import get_history
 from chat_memory.tools.get_memory import read_memory
+from chat_memory.tools.summarize import summarize
 from chat_memory.tools.toolbox import Toolbox
 from chat_memory.tools.update_memory import update_memory
 from chat_memory.worker import Worker
+from tests.chats import key_of
 
 SURVIVORS = [
     "🧠 emoji 👩‍👩‍👧‍👦 and \U0001f1e9\U0001f1ea",
@@ -85,6 +89,24 @@ async def test_waiting_for_the_fold_ends_with_the_fold(box: Toolbox, alice: Call
     assert (await read_memory(box, alice, "a")).covers_seq == 1
     next_receipt = await update_memory(box, alice, "a", user("and more"))
     assert next_receipt.estimated_completion is not None, "one fold was measured"
+
+
+async def test_where_too_many_wait_nobody_more_does(
+    box: Toolbox, alice: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without is_crowded in wait_folded, or in summarize, every caller that waits would look with every poll."""
+    monkeypatch.setattr("chat_memory.storage.bell.WAITERS", 1)
+    told: list[str] = []
+
+    async def hear(_done: float, _total: float, words: str) -> None:
+        told.append(words)
+
+    hearing = replace(alice, report=hear)
+    async with box.bell.waiting(key_of("another")):
+        receipt = await update_memory(box, hearing, "a", user("my name is Ada"), wait_seconds=0.1)
+        reply = await summarize(box, hearing, "a", wait_seconds=60)
+    assert (receipt.status, reply.pending, reply.folded, told) == ("pending_summarization", 1, 0, [])
+    assert (await summarize(box, hearing, "a")).folded == 1
 
 
 BAD: list[tuple[list[Message], str, type[InvalidInputError], str]] = [

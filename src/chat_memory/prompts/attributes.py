@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
-from chat_memory.prompts.cues import CLAIMS, Claim
+from chat_memory.prompts.clauses import Reading
+from chat_memory.prompts.cues import AROUND, CLAIMS, Claim
 from chat_memory.prompts.scopes import INTERJECTIONS
-from chat_memory.prompts.words import STOP_WORDS, Word, key_words, lexicon, strip_ending, words
+from chat_memory.prompts.words import STOP_WORDS, key_words, lexicon, strip_ending, words
 
 
 class Marked(NamedTuple):
@@ -14,10 +15,13 @@ class Marked(NamedTuple):
     text: str
     is_light: bool
     """They say nothing beside the value, so what stands around them tells whose it is."""
+    is_capital: bool
+    """The value is written with a capital."""
 
     @classmethod
-    def of(cls, found: Sequence[Word], stretch: range, stands: range) -> Self:
-        """Mark the words of a turn at `stands` among those of a `stretch`, as far as they are near."""
+    def of(cls, reading: Reading, stretch: range, stands: range, lead: str) -> Self:
+        """Mark the words of a turn at `stands` among those of a `stretch`, as far as they are near, behind a sign."""
+        found = reading.found
         start, end = max(stretch.start, stands.start - _BEFORE), min(stretch.stop, stands.stop + _AFTER)
         before, after = (
             [word.text[:_LETTERS] for word in found[a:b]] for a, b in ((start, stands.start), (stands.stop, end))
@@ -26,10 +30,13 @@ class Marked(NamedTuple):
         light = _LIGHT.issuperset(before) and _LIGHT.issuperset(after)
         while len(value) > 1 and value[0] in _LEADS:
             before.append(value.pop(0))
-        cut = ["…"] if start > stretch.start else []
-        return cls(" ".join([*cut, *before, f"<{' '.join(value)}>", *after]), light)
+        sign = "… " if start > stretch.start else lead
+        capital = all(reading.text[found[place].start].isupper() for place in stands)
+        return cls(sign + " ".join([*before, f"<{' '.join(value)}>", *after]), light, capital)
 
 
+LEADS = ("", AROUND, AROUND)
+"""What stands before the words of a clause, a sentence and a turn."""
 _BEFORE, _AFTER = 24, 8
 """How far around a value its clause is read, words: what stands further away does not show whose it is."""
 _LETTERS = 64
@@ -70,4 +77,6 @@ def find_unshown(key: str, value: str, told: Sequence[Marked]) -> str:
 
 def _shows(claim: Claim, told: Sequence[Marked]) -> bool:
     near = told if claim.alone else told[:-1]
-    return claim.cue.search(next((each.text for each in near if not each.is_light), near[-1].text)) is not None
+    marked = next((each for each in near if not each.is_light), near[-1])
+    written = claim.written is not None and marked.is_capital and claim.written.search(marked.text) is not None
+    return written or claim.cue.search(marked.text) is not None

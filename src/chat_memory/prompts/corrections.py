@@ -82,7 +82,7 @@ def find_outdated(statement: Statement, clause: str, facts: Sequence[Fact], seq:
         return None
     latest = [fact for fact in alike if fact.source_seq == max(other.source_seq for other in alike)]
     old = latest[-1] if latest else None
-    return None if old is None or (not bare and brings_up(old, words(clause), statement.value)) else old
+    return None if old is None or (not bare and brings_up(old, words(clause), statement.value, statement.key)) else old
 
 
 def is_withdrawal(sentence: str) -> bool:

@@ -14,12 +14,14 @@ from chat_memory.prompts.words import strip_ending
 class Claim(NamedTuple):
     """Labels that claim the same, and what a clause must have around the value to bear them out.
 
-    With `alone`, a sentence that says nothing beside the value is read with the whole turn.
+    With `alone`, a sentence that says nothing beside the value is read with the whole turn; `written` shows it where
+    the user wrote the value as a name, with a capital.
     """
 
     labels: frozenset[str]
     cue: re.Pattern[str]
     alone: bool = False
+    written: re.Pattern[str] | None = None
 
 
 _I = r"(?<!once )(?<!when )(?<!until )(?<!before )(?<!till )(?<!where )(?:^|(?<= ))(?:i|we|i've|we've)"
@@ -28,7 +30,9 @@ _STILL = (
     r"(?: (?:have|been|currently|now|also|still|actually|just|recently|usually|always|really|generally|both|all|only"
     r"|mostly|mainly|strictly|already|permanently|temporarily|happily))*"
 )
-_AT_LEAD = rf"^(?:(?:{'|'.join(sorted(INTERJECTIONS))}|the) )*"
+AROUND = "¶ "
+"""Before the words around a clause of nothing but its value: `Email: ana@x.org` is that, `Email ana@x.org` an order."""
+_AT_LEAD = rf"^(?:{AROUND})?(?:(?:{'|'.join(sorted(INTERJECTIONS))}|the) )*"
 _KIND = r"(?:(?:own|new|current|full|first|last|real|legal|total|whole|max|maximum|final|work|home|personal|private) )*"
 _ASKED = rf"{_AT_LEAD}(?:(?:let 's|let us|(?:can|could|would|will) you(?: please)?|i'd like to|(?:i|we) want to) )?"
 _IS = (
@@ -49,8 +53,9 @@ def _named(labels: str, lead: str = rf"(?:{_AT_LEAD}|(?:my|our) )") -> str:
     )
 
 
-def _claim(labels: str, *cues: str, alone: bool = False) -> Claim:
-    return Claim(frozenset(map(strip_ending, labels.split())), re.compile("|".join(cues)), alone)
+def _claim(labels: str, *cues: str, alone: bool = False, written: str = "") -> Claim:
+    named = re.compile(written) if written else None
+    return Claim(frozenset(map(strip_ending, labels.split())), re.compile("|".join(cues)), alone, named)
 
 
 _SPOT = (
@@ -97,11 +102,15 @@ _REACHED = rf"(?: (?:back|please|anytime|directly|an?|at|by|via|on|under|through
 _OF_MINE = (
     "new|personal|private|other|main|direct|own|current|is|are|'s|now|also|still|just|at|has changed to|changed to"
 )
+_ALONE = (
+    rf"(?:^{AROUND}(?:(?:{_CONTACT}) )*|{_AT_LEAD}(?:(?:{_CONTACT}) (?=is|'s|{_CONTACT}))*)"
+    r"(?:(?:it|is|'s|that|this|use|here) )*<[^>]*>(?: (?:please|instead|now|thanks))*$"
+)
 _CONTACTS = (
     rf"(?:^|(?<= ))(?:me|us)(?: (?:the|an?|my|it)(?: [a-z]+){{0,2}}(?= (?:at|by|via|on)\b))?{_REACHED}",
     rf"(?:^|(?<= ))(?:i am|i'm|i can be|we can be|we are|we're) (?:reached|reachable|available){_REACHED}",
     rf"(?:^|(?<= ))(?:my|our)(?: (?:(?:and|or) )?(?:{_OF_MINE}|{_CONTACT}|\S*[@\d]\S*(?: and)?))+ <",
-    rf"{_AT_LEAD}(?:(?:it|is|'s|that|this|use|here|{_CONTACT}) )*<[^>]*>(?: (?:please|instead|now|thanks))*$",
+    _ALONE,
 )
 _ALLOWED = (
     r"(?: (?:can|could|will|would|want|like|plan|hope|am|are|willing|able|going|prepared|ready|to|only|just|really|also"
@@ -123,15 +132,23 @@ _DUTY = (
 )
 _FROM = r"(?:^|(?<= ))(?:from|leav\w+|depart\w*)(?: (?:the|a|an|my|mrs?|ms|dr|downtown|around|about))* <"
 _TO = r"(?:^|(?<= ))(?:to|towards?|into|until)(?: (?:the|a|an|my|mrs?|ms|dr|downtown|go|reach|visit|see))* <"
+_PEOPLES = (
+    "american|british|english|french|german|italian|spanish|portuguese|dutch|belgian|swiss|austrian|polish|czech|russian"
+    "|ukrainian|turkish|greek|swedish|norwegian|danish|finnish|irish|scottish|welsh|canadian|mexican|brazilian|indian"
+    "|chinese|japanese|korean|australian|african|european|asian|arab|jewish|muslim|christian|catholic|hindu|buddhist"
+    "|vegan|vegetarian|late|tired|sorry|fine|good|ok|okay"
+)
+"""Written with a capital, and no name: `I'm Italian`."""
 
 CLAIMS = (
     _claim(
         "name nickname first last full",
         _named("name|nickname|surname", r"(?:my|our) "),
-        rf"{_AT_LEAD}{_KIND}name(?: (?:is|'s))? <[^>]*>$",
+        rf"^{AROUND}{_KIND}name(?: is)? <[^>]*>$",
         rf"(?:^|(?<= ))calls? (?:me|us) <(?!(?:{_NO_NAMES})\b)[^>\d]*>(?! 's)",
         rf"{_AM} (?:called|named|known as) <",
         r"(?:^|(?<= ))i go by <",
+        written=rf"{_AT_LEAD}(?:i am|i'm) <(?!(?:{_NO_NAMES}|{_PEOPLES})\b)[^>\d]*>(?= (?:and|from|here|with|at)\b|$)",
     ),
     _claim("home hometown residence", *_HOMES),
     _claim("city town", *_HOMES, r"\b(?:city|town)\b"),

@@ -28,12 +28,13 @@ _APPROVALS = lexicon(
 _DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|today|tonight|noon|midnight|"
 _MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)[a-z]*"
 _COUNTED = r"\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundred"
+_MOVED = r"moved (?!(?:my|our|the|an?|his|her|their|it|them|this|that)\b)"
 _Attribute = tuple[frozenset[str], re.Pattern[str]]
 _ATTRIBUTES: tuple[_Attribute, ...] = tuple(
     (lexicon(labels), re.compile(rf"(?:^|\s)(?:{cue})"))
     for labels, cue in (
         ("name nickname first last full", r"(?:call|named|i am |i'm )"),
-        ("home city town residence hometown", r"(?:li(?:ve|ves|ved|ving) |based |resid|moved |relocated |my home)"),
+        ("home city town residence hometown", rf"(?:li(?:ve|ves|ved|ving) |based |resid|{_MOVED}|relocated |my home)"),
         ("employer company workplace", r"(?:work|employ|job\b)"),
         ("job occupation profession role", r"(?:work\w* as |i am |i'm |job\b)"),
         ("diet dietary", r"(?:i am |i'm |we are |we're |eat )"),
@@ -143,20 +144,20 @@ def corrects(known: Fact, value: str, spoken: Sequence[str], held: Sequence[str]
         return True
     kinds = {_KIND.get(kind, kind) for kind in (kind_of(known.value), kind_of(value))}
     typed = len(kinds) == 1 and None not in kinds and not CORRECTIONS.isdisjoint(spoken)
-    told = content_words(known.value)
-    contrasted = told != [] and set(told) <= set(spoken) and any(_contrasts(word) for word in spoken)
-    return (typed or contrasted) and not brings_up(known, held, value)
+    return (typed or _is_contrasted(known, spoken)) and not brings_up(known, held, value)
 
 
 def renames(known: Fact, spoken: Sequence[str]) -> bool:
     """Tell whether words take a known fact out for one of another key: they speak of it, and say it has changed."""
+    spoken_of = speaks_of(known.key, spoken) and not CORRECTIONS.isdisjoint(spoken)
+    return spoken_of or _is_contrasted(known, spoken)
+
+
+def _is_contrasted(known: Fact, spoken: Sequence[str]) -> bool:
+    """Tell whether words say a known value and set another against it: `not Rome but Oslo`."""
     told = content_words(known.value)
-    about = speaks_of(known.key, spoken) or (told != [] and all(word in spoken for word in told))
-    return about and not CORRECTIONS.isdisjoint(spoken)
-
-
-def _contrasts(word: str) -> bool:
-    return word in CONTRASTS or word == "not" or word.endswith("n't")
+    contrasts = any(word in CONTRASTS or word == "not" or word.endswith("n't") for word in spoken)
+    return contrasts and told != [] and set(told) <= set(spoken)
 
 
 def _claims(key: str, label: Sequence[str], value: str) -> list[str]:

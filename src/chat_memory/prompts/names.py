@@ -51,6 +51,10 @@ _NAME = re.compile(
     rf"(?<![\w'\u2019@.-])(?:{_CAPITALISED})"
     rf"(?:\s(?:{_LINKING}\s){{0,2}}(?:{_CAPITALISED})|\s\d{{1,4}}(?![\w:])){{0,8}}(?:{_REGION})?(?![\w@])"
 )
+_ADDRESS = re.compile(
+    rf"\b(?P<link>to|from|at|in)\s(?P<value>\d{{1,5}}\s(?:{_CAPITALISED})(?:\s(?:{_CAPITALISED})){{1,4}})(?![\w@])"
+)
+"""A house and its street: `to 12 Elm Tree Road`."""
 _PREPOSITION = r"in|at|near|to|from|around|by|with|for|on|of|like"
 _BEFORE = re.compile(
     rf"(?:(?P<head>(?!(?:{_PREPOSITION})\b)[a-z][\w'\u2019-]{{1,20}})\s)?"
@@ -69,7 +73,7 @@ _EDGE_WORDS = lexicon(
     " six seven eight nine ten make find book get search look show reserve schedule set send play yeah yep nope great"
     " good sure perfect actually now not next today tomorrow in to from at near for with by on around about leaving"
     " departing going only just want need like anything something somewhere check yea alright cool tell see let put"
-    " give change as well try take a"
+    " give change as well try take a asap"
 )
 """Capitalised for another reason than being a name: they are cut off its ends."""
 _PLACED = lexicon("in at near around")
@@ -83,11 +87,18 @@ _LEFT = lexicon("leaving departing leave depart")
 
 
 def find_names(sentence: str) -> Iterator[Named]:
-    """Find the names inside a sentence, left to right; one without any word to tell what it is for is left out."""
+    """Find addresses and names inside a sentence; a name without any word to tell what it is for is left out."""
+    for match in _ADDRESS.finditer(sentence):
+        start, end = _trim(sentence, *match.span("value"))
+        yield Named(_place(match["link"]), sentence[start:end], start, end)
     for match in _NAME.finditer(sentence):
         start, end = _trim(sentence, *match.span())
         if _is_name(sentence, start, end) and (key := _key(sentence, start, end)):
             yield Named(key, sentence[start:end], start, end)
+
+
+def _place(link: str) -> str:
+    return f"{link} place" if link in {"to", "from"} else "place"
 
 
 def _trim(sentence: str, start: int, end: int) -> tuple[int, int]:
@@ -122,9 +133,9 @@ def _key(sentence: str, start: int, end: int) -> str:
         return f"{giving[1].lower()} to"
     if link in {"to", "from"}:
         named = before is not None and (before["head"] or "")[:1].isupper()
-        return f"{head} {link}" if telling and not named and head not in MOVING else f"{link} place"
+        return f"{head} {link}" if telling and not named and head not in MOVING else _place(link)
     if link in _PLACED:
-        return "" if head in _IN_WORDS else "place"
+        return "" if head in _IN_WORDS else _place(link)
     after = _AFTER.match(sentence, end)
     if after is not None and after["noun"] not in FUNCTION_WORDS:
         return after["noun"]

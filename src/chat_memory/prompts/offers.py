@@ -19,6 +19,8 @@ OFFERED: frozenset[SpanType] = frozenset({"time"})
 ANSWER_CHARS = 300
 """Longest turn that is taken for a yes, characters: a longer one says more than that."""
 _QUOTES = frozenset('"<>`\u201c\u201d\u00ab\u00bb')
+_OPENING_CHARS = 40
+"""So much of a turn tells whether it begins with a yes."""
 OFFER_CHARS = 1000
 """Longest turn an offer is looked for in, characters."""
 _YES = re.compile(
@@ -52,8 +54,8 @@ _OPEN_HOURS = lexicon(
 _DECLINES = re.compile(
     r"\b(?:sorry|apologi[sz]e|unfortunately|afraid|regret|unable|unavailable|fully booked|sold out|instead|alternative"
     r"|(?:could|was|were|is|does) ?(?:n['\u2019]?t|not)|can(?:['\u2019]?t| ?not)"
-    r"|not (?:able|available|successful|possible|made|completed)|nothing available"
-    r"|(?:is|are) (?:already )?(?:full|taken|booked))\b",
+    r"|not (?:able|available|successful|possible|made|completed)|nothing available|did ?n['\u2019]?t|went wrong"
+    r"|(?:an?|some|there was) (?:issue|problem|error)|failed|(?:is|are) (?:already )?(?:full|taken|booked))\b",
     re.IGNORECASE,
 )
 """What says that something could not be had as it was wanted."""
@@ -61,12 +63,11 @@ _DECLINES = re.compile(
 
 def accepts(content: str) -> str:
     """Give the sentence with which a turn says yes, where it says nothing against that; empty when it does not."""
-    sentences = split_sentences(content) if len(content) <= ANSWER_CHARS else []
-    spoken = words(content) if sentences else []
-    refused = marker("negation", spoken) >= 0 or not _RECONSIDERS.isdisjoint(spoken)
-    if refused or not _YES.match(" ".join(spoken)) or sentences[0].endswith("?"):
+    if len(content) > ANSWER_CHARS or not _YES.match(" ".join(words(content[:_OPENING_CHARS]))):
         return ""
-    return sentences[0]
+    spoken, agreed = words(content), next(iter(split_sentences(content)), "")
+    refused = marker("negation", spoken) >= 0 or not _RECONSIDERS.isdisjoint(spoken)
+    return "" if refused or agreed.endswith("?") else agreed
 
 
 def takes(content: str) -> bool:

@@ -25,8 +25,10 @@ _SPEECH = re.compile(
 _PASTED = re.compile(
     rf"^[^\n]{{0,200}}?\b(?:{_TEXT_WORK})\b[^\n]{{0,80}}?(?::\s|\n).*\Z"
     r"|^(?:dear|hi|hello) \w[^\n:.!?]{0,60}[ \t]*\n.*\Z"
-    r"|^[ \t]*(?:[-*\[(#<]\S{0,12} ?)?(?!(?:my|our|the|i|note|ps|also|hi|hello|hey)\b)[\w.'-]{1,20}(?: [\w.'-]{1,20})?"
-    r"(?:[\])>*]{0,3}:|>{1,2})\s[^\n]*\b(?:i|i'm|my|we|our)\b[^\n]*",
+    r"|^[ \t]*(?:[-*\[(#<]?\d{1,2}:\d\d\S{0,6} |[-*\[(#<]\S{0,12} ?)?"
+    r"(?!(?:my|our|the|i|note|ps|also|hi|hello|hey)\b)[\w.'-]{1,20}(?: [\w.'-]{1,20})?"
+    r"(?:[\])>*]{0,3}:|>{1,2}| \|)\s[^\n]*\b(?:i|i'm|my|we|our)\b[^\n]*"
+    r"|^[ \t]*[\[(][a-z][\w.'-]{1,19}(?: [\w.'-]{1,20})?[\])]\s[^\n]*\b(?:i|i'm|my|we|our)\b[^\n]*",
     re.DOTALL | re.MULTILINE | re.IGNORECASE,
 )
 

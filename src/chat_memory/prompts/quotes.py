@@ -7,7 +7,7 @@ from itertools import islice, product
 
 from chat_memory.models import Fact
 from chat_memory.prompts.alternatives import asks_for_another
-from chat_memory.prompts.attributes import Marked, find_unshown
+from chat_memory.prompts.attributes import LEADS, Marked, find_unshown
 from chat_memory.prompts.clauses import Clause, Reading, read
 from chat_memory.prompts.keys import corrects, is_own, key_objection, owner_of, speaks_of
 from chat_memory.prompts.scopes import SCOPES, TAKES_BACK, Scope, carries, dismisses
@@ -159,7 +159,7 @@ def _overclaims(key: str, value: str, reading: Reading, holding: Sequence[Clause
         range(holding[0].sentence.start, holding[-1].sentence.stop),
         range(len(reading.found)),
     )
-    marked = [Marked.of(reading.found, stretch, stands) for stretch in stretches]
+    marked = [Marked.of(reading, stretch, stands, lead) for stretch, lead in zip(stretches, LEADS, strict=True)]
     label = find_unshown(key, value, marked)
     return f"the quote does not say whose or what {label} it is" if label else ""
 

@@ -16,9 +16,9 @@ SCOPES: tuple[Scope, ...] = ("negation", "condition", "report", "past")
 """Those a value can carry with it: `not vegan`. A question or a quotation states nothing, whatever the value says."""
 
 NEGATIONS = lexicon(
-    "not no never none nobody nothing neither nor without cannot nowhere hardly barely nope nah kidding joking jk"
-    " false wrong incorrect untrue lie myth doubt doubts deny denies refuse refuses reject rejects except unlike"
-    " dont doesnt didnt cant wont isnt arent wasnt werent havent hasnt hadnt couldnt shouldnt wouldnt aint"
+    "not no never none nobody nothing neither nor without cannot nowhere hardly barely almost nearly nope nah kidding"
+    " joking jk false wrong incorrect untrue lie myth doubt doubts deny denies refuse refuses reject rejects except"
+    " unlike dont doesnt didnt cant wont isnt arent wasnt werent havent hasnt hadnt couldnt shouldnt wouldnt aint"
     " nicht kein keine keinen keinem keiner nie niemals ohne ne pas jamais aucun aucune sans nunca jamás sin ninguno"
     " ninguna não nem sem non senza niet geen nooit ikke aldrig inte не нет ни никогда без değil"
 )
@@ -55,6 +55,8 @@ _STATES = frozenset({"lived", "worked"})
 _WAS = frozenset({"was", "were"})
 _HAD = lexicon("my our the")
 """What was of one of these, was: `my budget was 500`."""
+_OWNING = lexicon("a an my our the no")
+"""Behind `had` these make it what was: `I had a budget of 500`."""
 _PARTICIPLES = lexicon("set put sent made cut born built given told held")
 """Behind `was` these, and what ends in `ed` or `ing`, tell of what still holds: `my flight was moved to 7 pm`."""
 _ACCUSTOMED = lexicon("am i'm is it's are you're we're they're be been being was were get gets getting got not")
@@ -103,9 +105,9 @@ ORDERS = lexicon(
 """What somebody is asked to do: after `can you` these state a wish. `tell`, `check` and their like ask to know."""
 _TAGS = _ASKS | _ASKS_SOMEONE | INTERJECTIONS | SUBJECTS | lexicon("that this true correct fair ok think agree it not")
 _TAG_WORDS = 4
-_JESTS = lexicon("not kidding joking jk psych false wrong untrue")
+_JESTS = lexicon("not kidding joking jk psych false wrong untrue lie testing test")
 _JESTING = lexicon(
-    "just really i i'm am was were only lol haha ha no nope oh well of course it that that's is it's sorry"
+    "just really i i'm am was were only lol haha ha no nope oh well of course it that that's is it's sorry 's a this"
 )
 
 _CJK_MARKERS: tuple[tuple[Scope, re.Pattern[str]], ...] = (
@@ -168,7 +170,7 @@ def is_request(words: Sequence[str]) -> bool:
 
     `can you make this for two` may ask about this one instead.
     """
-    rest = [word for word in _after_interjections(words) if word not in {"please", "also", "kindly"}][:4]
+    rest = [word for word in _after_interjections(words) if word not in {"please", "also", "kindly", "instead"}][:4]
     told = rest[:1] and rest[0] in _ASKS_YOU and rest[1:2] == ["you"] and ORDERS.issuperset(rest[2:3] or [""])
     general = told and (rest[0] == "would" or rest[2] in _ANYBODY_DOES) and _FOR_ME.isdisjoint(words)
     if not told or general or rest[3:4] in (["this"], ["that"]):
@@ -210,6 +212,8 @@ def _is_past(words: Sequence[str], place: int, word: str) -> bool:
     if word in _WAS and not _HAD.isdisjoint(words[max(place - 3, 0) : place]):
         following = next(iter(words[place + 1 : place + 2]), "")
         return not following.endswith(("ed", "ing")) and following not in _PARTICIPLES
+    if word == "had" and not _OWNING.isdisjoint(words[place + 1 : place + 2]):
+        return True
     return word in _PAST or (word in _STATES and _PERFECT.isdisjoint(before))
 
 

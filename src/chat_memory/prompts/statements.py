@@ -114,7 +114,7 @@ _OWN_NOUNS: dict[SpanType, frozenset[str]] = {
 }
 _HEAD = re.compile(r"(?<![\w@.:/'-])[a-z]{3,20}(?![\w@.:/'-])")
 _COUNT_CUE = re.compile(
-    r"\b(?:need|want|like|book|reserve|order|buy|get|find|have|stay|staying|for|bring|invite|inviting|with|be|are)"
+    r"\b(?:need(?:ing)?|want|like|book|reserve|order|buy|get|find|have|stay|staying|for|bring|invite|inviting|with|be|are)"
     r"\s(?:me |us |about |exactly |only |just |a total of )?$"
     r"|^(?:(?:no|yes|yeah|ok|okay|actually|sorry|nope),? )?(?:just |only )?(?:the )?$"
     r"|\b(?:just|only) (?:the )?$",

@@ -35,10 +35,11 @@ _NO_THINGS = (
 )
 
 
-def brings_up(fact: Fact, spoken: Sequence[str], value: str) -> bool:
+def brings_up(fact: Fact, spoken: Sequence[str], value: str, key: str = "") -> bool:
     """Tell whether a clause that gives a value is about something a fact does not know.
 
-    Its subject is that, or all its nouns that nothing was told of before; `it` points back to the fact.
+    Its subject is that, or all its nouns, and the words of the `key` it would have, that nothing was told of before;
+    `it` points back to the fact.
     """
     known = {stem(word) for word in (*words(fact.quote), *key_words(fact.key), *words(fact.value))}
     told = frozenset(words(value))
@@ -46,7 +47,9 @@ def brings_up(fact: Fact, spoken: Sequence[str], value: str) -> bool:
     subject = _subject(rest)
     if subject and known.isdisjoint(map(stem, subject)):
         return True
-    things = [place for place, word in enumerate(rest) if _is_thing(word) and stem(word) not in known]
+    heads = set(key_words(key))
+    named = [place for place, word in enumerate(rest) if word in heads or _is_thing(word)]
+    things = [place for place in named if stem(rest[place]) not in known]
     if subject or not _POINTS.isdisjoint(rest):
         return False
     return any(_DEFINITE.isdisjoint(rest[max(place - 2, 0) : place]) for place in things)

@@ -26,6 +26,8 @@ PROOF_SECONDS = 3.0
 """How long a notification to oneself may take: it takes about a millisecond, or never arrives."""
 SILENT_SECONDS = 60.0
 """Pause before listening again where notifications do not arrive: until somebody acts they will not."""
+WAITERS = 1_024
+"""Most calls of one process that wait for a fold: each looks at its cursor with every poll and every ring."""
 KEY = re.compile(r"[0-9a-f]{32}")
 RINGS = re.compile(rf"[+=](?:{KEY.pattern})+")
 """How a ring is written. Anybody may notify: what reads otherwise is no ring, today's proof and tomorrow's words alike.
@@ -55,6 +57,12 @@ class Bell:
         """Begin with nobody listening."""
         self._listeners: dict[object, Listener] = {}
         self._waiters: dict[ChatKey, set[Waiter]] = {}
+        self._waiting = 0
+
+    @property
+    def is_crowded(self) -> bool:
+        """Tell whether so many wait that who comes next is better told at once how far its chat is."""
+        return self._waiting >= WAITERS
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` for every change until the returned function is called."""
@@ -79,9 +87,11 @@ class Bell:
         waiter = Waiter()
         waiters = self._waiters.setdefault(key, set())
         waiters.add(waiter)
+        self._waiting += 1
         try:
             yield waiter
         finally:
+            self._waiting -= 1
             waiters.discard(waiter)
             if not waiters and self._waiters.get(key) is waiters:
                 del self._waiters[key]

@@ -220,6 +220,11 @@ async def meets_pooler(url: str) -> bool:
         connection.terminate()
 
 
+async def settle(connection: Connection) -> None:
+    """Let each statement see what was committed before it, whatever the database's default: our locking rests on it."""
+    await connection.execute("set default_transaction_isolation = 'read committed'")
+
+
 @asynccontextmanager
 async def open_database(
     url: str, *, pool_size: int, revive: Revive | None = None, prepared: Preparing = "auto"
@@ -240,6 +245,7 @@ async def open_database(
             timeout=CONNECT_SECONDS,
             command_timeout=STATEMENT_SECONDS,
             connection_class=Plain,
+            init=None if pooled else settle,
             statement_cache_size=STATEMENTS if prepared == "on" or (prepared == "auto" and not pooled) else 0,
         )
         await pool.release(await pool.acquire())  # the first caller finds a connection open

@@ -41,8 +41,11 @@ async def hasten(box: Toolbox, key: ChatKey) -> None:
 async def wait_folded(
     box: Toolbox, owner: str, key: ChatKey, seq: int, seconds: float, *, report: Report = tell_nobody
 ) -> bool:
-    """Wait up to `seconds` until `seq` is folded; False when it is not, or the chat waits for help or is gone."""
-    if seconds <= 0:  # a look cut off in the middle would cost its connection
+    """Wait up to `seconds` until `seq` is folded; False when it is not, or the chat waits for help or is gone.
+
+    Where too many wait already, nobody more does.
+    """
+    if seconds <= 0 or box.bell.is_crowded:  # a look cut off in the middle would cost its connection
         return False
     progress: Progress | None = None
     with anyio.move_on_after(seconds):

@@ -1,7 +1,7 @@
 """A fold: claimed chats in, committed versions out. Called by the worker and by summarize, exposed to nobody."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import TypeAlias
@@ -53,21 +53,23 @@ async def fold(box: Toolbox, claim: Claim) -> int:
     return outcome
 
 
-async def fold_all(box: Toolbox, claims: Sequence[Claim]) -> list[Outcome]:
+async def fold_all(
+    box: Toolbox, claims: Sequence[Claim], free: Callable[[int], None] = lambda _: None
+) -> list[Outcome]:
     """Fold claimed chats of one bucket, which share every statement; of each the seq it now covers, or its failure.
 
     Whatever happens, every claim ends here, each by itself: see `fold`. A chat with much to read is folded beside the
-    others, which do not wait for it.
+    others, which do not wait for it; `free` is told how many have ended when others go on.
     """
     try:
-        return await _fold_claimed(box, claims)
+        return await _fold_claimed(box, claims, free)
     except anyio.get_cancelled_exc_class():
         with anyio.move_on_after(GIVE_UP_SECONDS, shield=True):  # of those that are written nothing is held any more
             await _hand_back(box, claims)
         raise
 
 
-async def _fold_claimed(box: Toolbox, claims: Sequence[Claim]) -> list[Outcome]:
+async def _fold_claimed(box: Toolbox, claims: Sequence[Claim], free: Callable[[int], None]) -> list[Outcome]:
     try:
         startings = await read_startings(box, claims)
     except Exception as error:  # noqa: BLE001 - each claim ends with it
@@ -83,6 +85,7 @@ async def _fold_claimed(box: Toolbox, claims: Sequence[Claim]) -> list[Outcome]:
     async def fold_part(part: Sequence[tuple[Claim, Starting]]) -> None:
         for (claim, _), outcome in zip(part, await _fold_part(box, part), strict=True):
             outcomes[claim.key] = outcome
+        free(len(part))
 
     async with anyio.create_task_group() as group:
         for part in parts:

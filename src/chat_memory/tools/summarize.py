@@ -31,7 +31,7 @@ async def summarize(box: Toolbox, caller: Caller, chat_id: ChatId, wait_seconds:
         await hasten(box, key)
         await wait_folded(box, caller.owner, key, target, wait_seconds, report=caller.report)
         return await report_fold(box, caller, chat_id, started)
-    if not wait_seconds:
+    if not wait_seconds or box.bell.is_crowded:
         return await report_fold(box, caller, chat_id, started)
     progress = Progress(caller.report, started.done_seq, target)
     with anyio.move_on_after(wait_seconds):
