@@ -128,6 +128,13 @@ async def test_an_offer_of_something_else_displaces_nothing(said: str, asked: st
     assert steps[-1].memory.user_confirmed == steps[0].memory.user_confirmed != ()
 
 
+async def test_an_offer_need_not_name_what_was_asked_for() -> None:
+    """Fails without _ASKED_FOR in is_spoken_of."""
+    said = [turn(1, "Please book a table at 6 pm."), turn(2, "Sorry, nothing then. How about 7:30 pm?", "assistant")]
+    steps = await remember([said, [turn(3, "Yes, please.")]])
+    assert (steps[0].memory.user_confirmed != (), steps[1].memory.user_confirmed) == (True, ())
+
+
 def test_a_yes_that_opens_a_fold_needs_what_was_asked() -> None:
     assert needs_question([turn(3, "Yes, please."), turn(4, "Done.", "assistant")])
     assert not needs_question([turn(3, "My name is Ann."), turn(4, "Yes.")])

@@ -18,10 +18,13 @@ _DEFINITE = lexicon("the this that my our")
 _OPENS = _DEFINITE | lexicon("a an his her their another some any every each other both")
 """At the beginning of a clause these open its subject."""
 _DOERS = frozenset({"i", "we"})
+_ASKED_FOR = lexicon("book reserve make get find need want like looking please schedule")
+"""With one of these a sentence asks for its thing, where that is nobody's yet."""
+_OWNED = lexicon("my our his her their your")
 _WISHES = lexicon(
     "want need would will shall am are have had could can prefer wish plan hope like go leave depart meant"
 )
-"""What else the user does is a thing too: `I wake up at 6 am`."""
+"""What else the user does is a thing too: `I rise at 6 am`."""
 _NO_THINGS = (
     NO_HEADS
     | FUNCTION_WORDS
@@ -56,8 +59,13 @@ def brings_up(fact: Fact, spoken: Sequence[str], value: str, key: str = "") -> b
 
 
 def is_spoken_of(fact: Fact | ProposedFact, spoken: Sequence[str]) -> bool:
-    """Tell whether words may be about what a fact is of: the things its quote has, as `my meeting`, are named again."""
+    """Tell whether words may be about what a fact is of: the things its quote has, as `my meeting`, are named again.
+
+    What was asked for, as `book a table at 6 pm`, is what an answer is about without naming it.
+    """
     told, value = words(fact.quote), frozenset(words(fact.value))
+    if not _ASKED_FOR.isdisjoint(told) and _OWNED.isdisjoint(told):
+        return True
     opened = [place + 1 for place, word in enumerate(told) if word in _OPENS]
     phrases = [takewhile(lambda word: word not in FUNCTION_WORDS and word not in value, told[at:]) for at in opened]
     does = [
