@@ -117,7 +117,7 @@ def test_what_is_the_same_or_not_to_be_had_is_no_offer(old: str, asked: str) -> 
     [
         ("My meeting is at 3 pm.", "Sorry, no train then. There is one at 5:30 pm, shall I book it?"),
         ("I have a meeting at 3 pm.", "Sorry, no train then. There is one at 5:30 pm, shall I book it?"),
-        ("I wake up at 6 am.", "Sorry, the gym is busy. There is a class at 7 pm, shall I book it?"),
+        ("I rise at 6 am.", "Sorry, the gym is busy. There is a class at 7 pm, shall I book it?"),
         ("Football practice is at 3 pm.", "Sorry, I have no calendar. Do you want a reminder at 2 pm?"),
         ("Call me at 3 pm.", "Sorry, the train at 5 pm is full. How about 5:30 pm?"),
     ],
