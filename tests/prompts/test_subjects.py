@@ -29,6 +29,7 @@ def corrected(key: str, value: str, said: str) -> dict[str, str]:
         ("home", "Oslo", "Sorry, from Rome to Oslo."),
         ("home", "Oslo", "I now fly from Rome to Oslo."),
         ("home", "Oslo", "My bus goes to Oslo, not to Rome."),
+        ("home", "Oslo", "I'd rather see Oslo than Rome."),
     ],
 )
 def test_words_about_another_thing_correct_no_fact(key: str, value: str, said: str) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from chat_memory.models import Fact, ProposedFact
-from chat_memory.prompts.scopes import CONTRASTS, NEGATIONS, TAKES_BACK, is_request
+from chat_memory.prompts.scopes import NEGATIONS, TAKES_BACK, contrasts, is_request
 from chat_memory.prompts.spans import SpanType, kind_of
 from chat_memory.prompts.subjects import brings_up
 from chat_memory.prompts.words import (
@@ -156,8 +156,10 @@ def renames(known: Fact, spoken: Sequence[str]) -> bool:
 def _is_contrasted(known: Fact, spoken: Sequence[str]) -> bool:
     """Tell whether words say a known value and set another against it: `not Rome but Oslo`."""
     told = content_words(known.value)
-    contrasts = any(word in CONTRASTS or word == "not" or word.endswith("n't") for word in spoken)
-    return contrasts and told != [] and set(told) <= set(spoken)
+    against = any(
+        contrasts(spoken, place) or word == "not" or word.endswith("n't") for place, word in enumerate(spoken)
+    )
+    return against and told != [] and set(told) <= set(spoken)
 
 
 def _claims(key: str, label: Sequence[str], value: str) -> list[str]:
