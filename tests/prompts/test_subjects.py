@@ -24,6 +24,9 @@ def corrected(key: str, value: str, said: str) -> dict[str, str]:
         ("meeting time", "7 pm", "Sorry, my train leaves at 7 pm instead."),
         ("meeting time", "7 pm", "Actually, call Al at 7 pm."),
         ("meeting time", "7 pm", "Actually, bring milk at 7 pm."),
+        ("meeting time", "7 pm", "Actually it rains at 7 pm."),
+        ("meeting time", "7 pm", "Actually I changed the baby at 7 pm."),
+        ("meeting time", "7 pm", "Wait, try the shop at 7 pm."),
         ("party size", "6", "Another 6 people were hurt."),
         ("party size", "6 people", "Actually, 6 people were hurt."),
         ("home", "Oslo", "Sorry, from Rome to Oslo."),
@@ -33,7 +36,10 @@ def corrected(key: str, value: str, said: str) -> dict[str, str]:
     ],
 )
 def test_words_about_another_thing_correct_no_fact(key: str, value: str, said: str) -> None:
-    """Removing brings_up from corrects makes this fail, of a home also the look for a contrast."""
+    """Removing brings_up from corrects makes this fail, of a home also the look for a contrast.
+
+    The last times fail without _points_back or _SETTLES in it.
+    """
     assert corrected(key, value, said) == values([MEETING, PARTY, HOME])
 
 

@@ -13,6 +13,15 @@ _SHORTEST = 3
 """Words of fewer letters, as `go`, name nothing."""
 _POINTS = frozenset({"it", "them"})
 """These say that it is about what was told before."""
+_HAPPENS = lexicon(
+    "starts start started begins begin ends end opens closes happens takes leaves departs arrives lands runs works"
+    " costs"
+)
+"""What a thing told before may do: `it starts at 7 pm`."""
+_SETTLES = lexicon(
+    "make change move set switch push shift put book schedule reserve reschedule update have want need like do keep"
+)
+"""With one of these a sentence settles something: `make the reservation for 8 pm`; without, `the shop` is new."""
 _DEFINITE = lexicon("the this that my our")
 """So do these before a noun that is not the subject: `make the reservation for 8 pm`."""
 _OPENS = _DEFINITE | lexicon("a an his her their another some any every each other both")
@@ -53,9 +62,10 @@ def brings_up(fact: Fact, spoken: Sequence[str], value: str, key: str = "") -> b
     heads = set(key_words(key))
     named = [place for place, word in enumerate(rest) if word in heads or _is_thing(word)]
     things = [place for place in named if stem(rest[place]) not in known]
-    if subject or not _POINTS.isdisjoint(rest):
+    if subject or any(_points_back(rest, place) for place in range(len(rest))):
         return False
-    return any(_DEFINITE.isdisjoint(rest[max(place - 2, 0) : place]) for place in things)
+    settles = not _SETTLES.isdisjoint(rest)
+    return any(not settles or _DEFINITE.isdisjoint(rest[max(place - 2, 0) : place]) for place in things)
 
 
 def is_spoken_of(fact: Fact | ProposedFact, spoken: Sequence[str]) -> bool:
@@ -74,6 +84,12 @@ def is_spoken_of(fact: Fact | ProposedFact, spoken: Sequence[str]) -> bool:
     subject = told[: told.index("is")] if "is" in told else []
     things = {stem(word) for phrase in (*phrases, does, subject) for word in phrase if _is_thing(word)}
     return not things or not things.isdisjoint(map(stem, spoken))
+
+
+def _points_back(spoken: Sequence[str], place: int) -> bool:
+    """Tell whether a word is an `it` that something told before may be: not that of `it rains`."""
+    following = spoken[place + 1 : place + 2]
+    return spoken[place] in _POINTS and (not following or following[0] in _HAPPENS or not _is_thing(following[0]))
 
 
 def _subject(spoken: Sequence[str]) -> list[str]:
