@@ -3,7 +3,7 @@
 import pytest
 
 from chat_memory.prompts.clauses import read
-from chat_memory.prompts.quotes import is_whole_clauses, lacks, occurs, prove
+from chat_memory.prompts.quotes import lacks, occurs, prove
 from chat_memory.prompts.words import words
 from tests.growth import LINEAR, growth
 from tests.prompts.said import dice
@@ -13,6 +13,14 @@ def proves(value: str, quote: str, content: str, key: str = "") -> bool:
     """Whether a turn states a value, under a key that its quote has when no other is given."""
     key = key or " ".join(words(quote)[:3])
     return prove(key, value, quote, read(content)).reason == ""
+
+
+def is_whole_clauses(quote: str, content: str) -> bool:
+    """Whether a quote is whole clauses of a statement in a turn, whatever it proves."""
+    return prove("", quote, quote, read(content)).reason not in {
+        "the quote is not whole clauses of a statement",
+        "no quote",
+    }
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from itertools import islice, product
 from chat_memory.models import Fact
 from chat_memory.prompts.alternatives import asks_for_another
 from chat_memory.prompts.attributes import LEADS, Marked, find_unshown
-from chat_memory.prompts.clauses import Clause, Reading, read
+from chat_memory.prompts.clauses import Clause, Reading
 from chat_memory.prompts.keys import corrects, is_own, key_objection, owner_of, speaks_of
 from chat_memory.prompts.scopes import SCOPES, TAKES_BACK, Scope, carries, dismisses
 from chat_memory.prompts.spans import kind_of
@@ -50,14 +50,6 @@ class Proof:
 def occurs(quote: str, reading: Reading) -> bool:
     """Tell whether a turn has the words of a quote, in order and together; a quote without words never occurs."""
     return next(reading.find(words(quote)), -1) >= 0
-
-
-def is_whole_clauses(quote: str, content: str) -> bool:
-    """Tell whether a quote is one or more whole clauses of a turn, with every not, if and `he said` that governs them.
-
-    Questions and what stands in quotation marks state nothing, so they are never whole clauses.
-    """
-    return bool(_statements(words(quote), read(content)))
 
 
 def lacks(value: str, quote: str) -> list[str]:
@@ -195,7 +187,10 @@ def _takes_back(fact: Fact, held: Sequence[str]) -> bool:
 
 
 def _statements(spoken: Sequence[str], reading: Reading) -> list[tuple[int, Sequence[Clause]]]:
-    """Find where a quote stands as whole statements: the place of its first word, and its clauses."""
+    """Find where a quote stands as whole statements: the place of its first word, and its clauses.
+
+    With every not, if and `he said` that governs them; questions and what stands in quotation marks state nothing.
+    """
     found: list[tuple[int, Sequence[Clause]]] = []
     for start in islice(reading.find(spoken), _TRIES):
         end = start + len(spoken)

@@ -13,6 +13,8 @@ _SHORTEST = 3
 """Words of fewer letters, as `go`, name nothing."""
 _POINTS = frozenset({"it", "them"})
 """These say that it is about what was told before."""
+_DEFINITE = lexicon("the this that my our")
+"""So do these before a noun that is not the subject: `make the reservation for 8 pm`."""
 _HAPPENS = lexicon(
     "starts start started begins begin ends end opens closes happens takes leaves departs arrives lands runs works"
     " costs"
@@ -22,8 +24,6 @@ _SETTLES = lexicon(
     "make change move set switch push shift put book schedule reserve reschedule update have want need like do keep"
 )
 """With one of these a sentence settles something: `make the reservation for 8 pm`; without, `the shop` is new."""
-_DEFINITE = lexicon("the this that my our")
-"""So do these before a noun that is not the subject: `make the reservation for 8 pm`."""
 _OPENS = _DEFINITE | lexicon("a an his her their another some any every each other both")
 """At the beginning of a clause these open its subject."""
 _DOERS = frozenset({"i", "we"})

@@ -151,12 +151,14 @@ async def _ask(
         degraded=degraded,
         counting=await calibrate(box, summarizer.model, proposal.usage),
     )
-    return Drafted(claim, draft, await _admit_first(box, claim, starting, draft))
+    return Drafted(claim, draft, await _admit_first(box, claim, starting, draft, request.question))
 
 
-async def _admit_first(box: Toolbox, claim: Claim, starting: Starting, draft: Draft) -> Next:
+async def _admit_first(
+    box: Toolbox, claim: Claim, starting: Starting, draft: Draft, question: Turn | None = None
+) -> Next:
     """Run the gate against the memory the fold starts from, with the turns it has read, and others only if cited."""
-    known = {turn.seq: turn for turn in starting.pending}
+    known = {turn.seq: turn for turn in (question, *starting.pending) if turn is not None}
     return await _admit(box, reading(box, claim.key), claim, starting.stored, draft, known)
 
 

@@ -184,7 +184,8 @@ async def _admit(
     """
     own = range(material.provisional.from_seq, material.provisional.covers_seq + 1)
     read = reading(box, claim.key, session)
-    cited = await read_cited(box, read, stored.memory, draft.delta, own, material.spoken)
+    known = {turn.seq: turn for turn in (material.question, *material.spoken.values()) if turn is not None}
+    cited = await read_cited(box, read, stored.memory, draft.delta, own, known)
     version = stored.version + 1
     decide = partial(
         admit_replacement,
